@@ -1,0 +1,8 @@
+//! The window of Deskbell.
+#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    deskbell_shell::run()
+}
