@@ -24,8 +24,12 @@ pub(crate) fn refuse_automation() -> Result<(), AutomationRefused> {
 
 /// Where the console keeps its files, and which backend it offers at sign-in.
 pub(crate) fn console(app: &AppHandle) -> tauri::Result<Options> {
+    let data_dir = match std::env::var_os("DESKBELL_DATA_DIR") {
+        Some(folder) => folder.into(),
+        None => app.path().app_local_data_dir()?,
+    };
     Ok(Options {
-        data_dir: app.path().app_local_data_dir()?,
+        data_dir,
         keychain: KeychainChoice::System,
         backend: std::env::var("DESKBELL_BACKEND").ok(),
     })

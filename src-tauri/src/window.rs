@@ -49,9 +49,13 @@ mod tests {
     #[test]
     fn the_window_leaves_its_own_pages_for_nothing() {
         assert!(is_own_page(&"tauri://localhost/index.html".parse().unwrap()));
-        for foreign in
-            ["https://example.com/", "file:///etc/passwd", "javascript:alert(1)", "data:text/html,x", "tauri://evil/"]
-        {
+        for foreign in [
+            "https://example.com/",
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "tauri://evil/",
+        ] {
             assert!(!is_own_page(&foreign.parse().unwrap()), "{foreign}");
         }
     }

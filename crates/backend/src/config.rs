@@ -221,7 +221,7 @@ impl Config {
     /// one backup for both, a schema of another version.
     pub async fn open(&self, clock: Arc<dyn Clock>) -> Result<Db, ConfigError> {
         let master = self.storage.master_key.read()?;
-        let keys = KeyStore::open(&self.storage.keys, master, clock).await.map_err(StorageError::from)?;
+        let keys = KeyStore::open(&self.storage.keys, master, clock).await?;
         Ok(Db::open(&self.storage.data, keys, self.storage.one_backup).await?)
     }
 }

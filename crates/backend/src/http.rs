@@ -25,9 +25,8 @@ pub fn router(backend: Backend) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let gate = from_fn_with_state((backend.clone(), *route), edge::admit);
-        let methods = (route.handler)()
-            .route_layer(gate)
-            .route_layer(DefaultBodyLimit::max(route.body_bytes_max));
+        let methods =
+            (route.handler)().route_layer(gate).route_layer(DefaultBodyLimit::max(route.body_bytes_max));
         router = router.route(route.path, methods);
     }
     router

@@ -77,8 +77,9 @@ impl From<StorageError> for Failure {
 impl IntoResponse for Failure {
     /// A response without a body that carries the failure to the edge, which writes the document.
     fn into_response(self) -> Response {
-        let mut response =
-            StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response();
+        let mut response = StatusCode::from_u16(self.code.status())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            .into_response();
         response.extensions_mut().insert(self);
         response
     }

@@ -164,7 +164,9 @@ pub async fn serve(
     loop {
         // A connection is accepted when there is room for it: until then it waits in the system's queue.
         let accepted = async {
-            let Ok(room) = Arc::clone(&room).acquire_owned().await else { return std::future::pending().await };
+            let Ok(room) = Arc::clone(&room).acquire_owned().await else {
+                return std::future::pending().await;
+            };
             (listener.accept().await, room)
         };
         tokio::select! {

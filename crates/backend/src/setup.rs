@@ -209,7 +209,8 @@ pub async fn connect_number(
 /// When the owner's address is not given, or the engine refuses.
 pub async fn migrate(config: &Config, clock: Arc<dyn Clock>) -> Result<(), ConfigError> {
     if let DataLocation::Sqlite { .. } = config.storage.data {
-        return Ok(config.open(clock).await?.close().await);
+        config.open(clock).await?.close().await;
+        return Ok(());
     }
     let owner = config.storage.owner_url.as_ref().ok_or(ConfigError::Missing(
         "migrating needs the address for the role that owns the tables: give DESKBELL_OWNER_URL or --owner-url-file",

@@ -81,11 +81,7 @@ pub(crate) async fn changes(backend: &Backend, caller: &Caller, query: &ChangesQ
 }
 
 /// A page of everything there is.
-pub(crate) async fn snapshot(
-    backend: &Backend,
-    caller: &Caller,
-    query: &PageQuery,
-) -> Answer<SnapshotPage> {
+pub(crate) async fn snapshot(backend: &Backend, caller: &Caller, query: &PageQuery) -> Answer<SnapshotPage> {
     let tokens = backend.tokens(caller.tenant).await?;
     let mut read = backend.db().tenant(caller.tenant).read().await?;
     let viewer = Viewer::now(&mut read, caller).await?;

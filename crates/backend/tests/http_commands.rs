@@ -6,7 +6,8 @@ use deskbell_backend::storage::contact;
 use deskbell_backend::storage::message::{self, StatusNews, StatusTarget};
 use deskbell_backend::storage::{channel_account, conversation};
 use deskbell_domain::{
-    ConversationId, ConversationStatus, DeliveryStatus, MessageId, Role, TEXT_CHARS_MAX, UserId, UtcMs, WINDOW_MARGIN_MS, WINDOW_MS,
+    ConversationId, ConversationStatus, DeliveryStatus, MessageId, Role, TEXT_CHARS_MAX, UserId, UtcMs,
+    WINDOW_MARGIN_MS, WINDOW_MS,
 };
 use deskbell_protocol::command::{Act, Command, Outcome, RejectCode, Seen};
 use deskbell_protocol::limits::COMMANDS_MAX;
@@ -105,7 +106,11 @@ async fn a_command_sent_twice_is_carried_out_once_and_answered_alike() {
         assert_eq!(backend.take_send_jobs().await, 1);
 
         // A refusal is final too.
-        let late = send(conversation, "x", Seen { version: deskbell_protocol::sync::Seq(0), ..look(&agent, conversation).await });
+        let late = send(
+            conversation,
+            "x",
+            Seen { version: deskbell_protocol::sync::Seq(0), ..look(&agent, conversation).await },
+        );
         answer_of(backend, conversation, None).await;
         let refused = agent.command(&late).await;
         assert_eq!(refused, rejected(RejectCode::ContextChanged));
@@ -171,7 +176,11 @@ async fn what_its_author_could_not_know_stops_a_reply() {
                 0 => drop(answer_of(backend, id, bob.user).await),
                 1 => drop(answer_of(backend, id, None).await),
                 2 => backend.change(id, |conversation| conversation.assignee = bob.user).await,
-                3 => backend.change(id, |conversation| conversation.status = ConversationStatus::Resolved).await,
+                3 => {
+                    backend
+                        .change(id, |conversation| conversation.status = ConversationStatus::Resolved)
+                        .await
+                }
                 4 => drop(answer_of(backend, id, ana.user).await),
                 5 => backend.change(id, |conversation| conversation.assignee = ana.user).await,
                 _ => drop(backend.customer_writes(&phone, "and another thing").await),
@@ -213,8 +222,9 @@ async fn a_receipt_for_a_colleague_s_older_answer_is_no_answer() {
 async fn what_a_user_does_not_see_is_not_there() {
     on_each_engine(async |backend| {
         let agent = backend.agent().await;
-        let (theirs, _) =
-            backend.customer_writes_to(backend.tenant, backend.account, backend.service, PHONE, "hello").await;
+        let (theirs, _) = backend
+            .customer_writes_to(backend.tenant, backend.account, backend.service, PHONE, "hello")
+            .await;
         let seen = Seen {
             version: deskbell_protocol::sync::Seq(1_000),
             assignee: None,
@@ -238,7 +248,10 @@ async fn what_a_user_does_not_see_is_not_there() {
         // A right that was lost since the sign-in is lost.
         let (mine, _) = backend.customer_writes("34600000002", "hello").await;
         backend.change(mine, |conversation| conversation.queue = backend.service).await;
-        assert_eq!(agent.command(&command(Act::Claim { conversation: mine }, None)).await, rejected(RejectCode::NotFound));
+        assert_eq!(
+            agent.command(&command(Act::Claim { conversation: mine }, None)).await,
+            rejected(RejectCode::NotFound)
+        );
     })
     .await;
 }
@@ -249,7 +262,8 @@ async fn of_two_who_claim_one_wins_and_the_other_is_told() {
         let (ana, bob) = (backend.agent().await, backend.agent().await);
         for n in 0..5 {
             let (conversation, _) = backend.customer_writes(&format!("3460000000{n}"), "hello").await;
-            let claims = [command(Act::Claim { conversation }, None), command(Act::Claim { conversation }, None)];
+            let claims =
+                [command(Act::Claim { conversation }, None), command(Act::Claim { conversation }, None)];
             let (one, other) = tokio::join!(ana.command(&claims[0]), bob.command(&claims[1]));
             let winner = backend.conversation(conversation).await.assignee;
             let (won, lost) = if winner == ana.user { (one, other) } else { (other, one) };
@@ -322,7 +336,8 @@ async fn what_this_version_does_not_know_is_refused_and_the_rest_is_done() {
         let agent = backend.agent().await;
         let (conversation, _) = backend.customer_writes(PHONE, "hello").await;
         let seen = look(&agent, conversation).await;
-        let unknown = json!({ "id": command_id(), "created_at": 1, "act": "praise", "conversation": conversation });
+        let unknown =
+            json!({ "id": command_id(), "created_at": 1, "act": "praise", "conversation": conversation });
         let request = json!({ "commands": [
             unknown,
             send(conversation, "", seen),

@@ -72,8 +72,10 @@ async fn every_act_is_done_by_the_roles_that_have_its_permission_and_refused_to_
     on_each_engine(async |backend| {
         for role in Role::ALL {
             let console = backend.signed_in(role, &[backend.sales]).await;
-            let (conversation, _) = backend.customer_writes(&format!("3460000000{}", role as u8), "Hello").await;
-            let seen = Seen { version: Seq(u64::MAX >> 1), assignee: None, status: ConversationStatus::Open.into() };
+            let (conversation, _) =
+                backend.customer_writes(&format!("3460000000{}", role as u8), "Hello").await;
+            let seen =
+                Seen { version: Seq(u64::MAX >> 1), assignee: None, status: ConversationStatus::Open.into() };
             let acts = [
                 (Permission::ReadConversations, Act::MarkRead { conversation, through: UtcMs::from_ms(1) }),
                 (Permission::WorkConversations, Act::Claim { conversation }),
@@ -158,8 +160,17 @@ async fn the_document_names_every_route_of_the_router_and_no_other() {
         .collect();
     let paths: BTreeSet<&str> = documented.iter().map(|(path, _)| path.as_str()).collect();
     let known = [
-        route::SESSION, route::SESSION_REFRESH, route::HELLO, route::CHANGES, route::SNAPSHOT, route::HISTORY,
-        route::LIVE, route::COMMANDS, route::HEALTH, route::WHATSAPP_WEBHOOK, route::OPENAPI,
+        route::SESSION,
+        route::SESSION_REFRESH,
+        route::HELLO,
+        route::CHANGES,
+        route::SNAPSHOT,
+        route::HISTORY,
+        route::LIVE,
+        route::COMMANDS,
+        route::HEALTH,
+        route::WHATSAPP_WEBHOOK,
+        route::OPENAPI,
     ];
     assert_eq!(paths, BTreeSet::from(known), "and receipts come when something can produce them");
 
@@ -193,7 +204,8 @@ fn every_reference_of_the_document_leads_somewhere_and_every_schema_is_used() {
         used.insert(name.to_owned());
     }
     // Those of the socket and of items' bodies are named in words; queries are written out as parameters.
-    let in_words = |name: &str| name.ends_with("Body") || name.ends_with("Message") || name.ends_with("Query");
+    let in_words =
+        |name: &str| name.ends_with("Body") || name.ends_with("Message") || name.ends_with("Query");
     for name in schemas.keys() {
         assert!(used.contains(name) || in_words(name) || name == "WebhookVerification", "{name} is not used");
     }

@@ -34,7 +34,8 @@ async fn burst(backend: &TestBackend, phone: &str, count: usize) {
     let mut tx = backend.data().begin().await.unwrap();
     let now = tx.now();
     let person = contact::find_or_create(&mut tx, &[alias], &Profile::default()).await.unwrap();
-    let of = conversation::find_or_create(&mut tx, &person, backend.account, backend.sales, now).await.unwrap();
+    let of =
+        conversation::find_or_create(&mut tx, &person, backend.account, backend.sales, now).await.unwrap();
     for _ in 0..count {
         let id = MessageId::new(now, deskbell_seal::random().unwrap());
         message::insert(&mut tx, &person, &of, &text_message(id, now, &"z".repeat(4_000))).await.unwrap();
@@ -82,7 +83,13 @@ async fn what_others_see_makes_no_frame_and_no_gap() {
         let (mut live, hello) = Live::greet(&agent, Some(&agent.cursor().await)).await;
         for _ in 0..3 {
             backend
-                .customer_writes_to(backend.tenant, backend.account, backend.service, "34600000002", "not yours")
+                .customer_writes_to(
+                    backend.tenant,
+                    backend.account,
+                    backend.service,
+                    "34600000002",
+                    "not yours",
+                )
                 .await;
         }
         backend.customer_writes("34600000001", "yours").await;

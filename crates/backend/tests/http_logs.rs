@@ -18,10 +18,11 @@ use deskbell_protocol::route;
 use deskbell_protocol::socket::ServerMessage;
 use reqwest::Method;
 use serde_json::json;
-use tracing::Level;
-use tracing_subscriber::Layer as _;
+use tracing::{Level, Subscriber};
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 
 use common::console::{command, is, refresh_id};
 use common::engine::{Engine, MASTER_KEY};
@@ -63,6 +64,12 @@ impl Write for Capture {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// Writes all lines into a capture.
+fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(capture: &Capture) -> impl Layer<S> {
+    let capture = capture.clone();
+    tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || capture.clone())
 }
 
 fn webhook(text: &str) -> Vec<u8> {
@@ -178,10 +185,6 @@ async fn a_round(backend: &TestBackend) -> Vec<(&'static str, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_hold_no_content_at_any_level_and_would_without_the_cap() {
     let (ours, capped, uncapped) = (Capture::default(), Capture::default(), Capture::default());
-    let lines = |capture: &Capture| {
-        let capture = capture.clone();
-        tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || capture.clone())
-    };
     let production = capped.clone();
     let subscriber = tracing_subscriber::registry()
         .with(lines(&ours).with_filter(Targets::new().with_target("deskbell", LevelFilter::TRACE)))

@@ -50,13 +50,20 @@ async fn a_wrong_password_an_unknown_user_and_a_suspended_one_get_the_same_answe
         staff::set_status(&mut tx, suspended.user, UserStatus::Suspended).await.unwrap();
         tx.commit().await.unwrap();
 
-        let cases =
-            [(&member.email, "a wrong password"), (&"nobody@x.example".to_owned(), PASSWORD), (&suspended.email, PASSWORD)];
+        let cases = [
+            (&member.email, "a wrong password"),
+            (&"nobody@x.example".to_owned(), PASSWORD),
+            (&suspended.email, PASSWORD),
+        ];
         let mut answers = Vec::new();
         for (email, password) in cases {
             let before = backend.backend.passwords().compared();
             let answer = backend.console().try_sign_in(email, password).await;
-            assert_eq!(backend.backend.passwords().compared() - before, 1, "one password is hashed, whoever asks");
+            assert_eq!(
+                backend.backend.passwords().compared() - before,
+                1,
+                "one password is hashed, whoever asks"
+            );
             assert_eq!((answer.status, answer.problem().as_str()), (401, "wrong_credentials"));
             let mut document = answer.json();
             document.as_object_mut().unwrap().remove("request_id");
@@ -70,10 +77,8 @@ async fn a_wrong_password_an_unknown_user_and_a_suspended_one_get_the_same_answe
 #[tokio::test(flavor = "multi_thread")]
 async fn attempts_on_one_address_are_limited_whether_or_not_it_is_somebody_s() {
     let few = Limit { burst: 2, per_ms: 20_000 };
-    let settings = ServeSettings {
-        attempts: AttemptLimits { email: few, ..no_limits() },
-        ..ServeSettings::default()
-    };
+    let settings =
+        ServeSettings { attempts: AttemptLimits { email: few, ..no_limits() }, ..ServeSettings::default() };
     let backend = TestBackend::start_with(Engine::Sqlite, settings).await;
     let member = backend.member(Role::Agent, &[]).await;
     for email in [member.email.as_str(), "nobody@x.example"] {
@@ -89,7 +94,11 @@ async fn attempts_on_one_address_are_limited_whether_or_not_it_is_somebody_s() {
     }
     backend.clock.advance(10_000);
     for _ in 0..5 {
-        assert_eq!(backend.console().try_sign_in(&member.email, PASSWORD).await.status, 200, "success is given back");
+        assert_eq!(
+            backend.console().try_sign_in(&member.email, PASSWORD).await.status,
+            200,
+            "success is given back"
+        );
     }
     backend.finish().await;
 }
@@ -200,7 +209,11 @@ async fn a_change_of_password_role_or_status_ends_all_sessions_at_once() {
             }
             for console in consoles {
                 assert!(!holds(&console).await, "{change}");
-                assert_eq!(console.try_refresh(&console.refresh, refresh_id(1)).await.status, 401, "{change}");
+                assert_eq!(
+                    console.try_refresh(&console.refresh, refresh_id(1)).await.status,
+                    401,
+                    "{change}"
+                );
             }
         }
     })

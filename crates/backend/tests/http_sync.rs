@@ -110,8 +110,9 @@ async fn a_device_sees_what_its_scopes_hold_and_nothing_else() {
             (backend.agent().await, backend.signed_in(Role::Agent, &[backend.service]).await);
         let (sales_start, service_start) = (sales.cursor().await, service.cursor().await);
         let (mine, message) = backend.customer_writes("34600000001", "about a car").await;
-        let (theirs, their_message) =
-            backend.customer_writes_to(backend.tenant, backend.account, backend.service, "34600000002", "a repair").await;
+        let (theirs, their_message) = backend
+            .customer_writes_to(backend.tenant, backend.account, backend.service, "34600000002", "a repair")
+            .await;
 
         let mut pulled = Cache::default();
         pull(&sales, &sales_start, &mut pulled).await;
@@ -276,7 +277,9 @@ async fn a_snapshot_and_the_changes_after_it_are_a_snapshot_of_later() {
         backend.change(conversations[2], |conversation| conversation.queue = backend.service).await;
         backend.change(conversations[3], |conversation| conversation.assignee = agent.user).await;
         backend.change(conversations[3], |conversation| conversation.queue = backend.service).await;
-        backend.change(conversations[4], |conversation| conversation.status = ConversationStatus::Resolved).await;
+        backend
+            .change(conversations[4], |conversation| conversation.status = ConversationStatus::Resolved)
+            .await;
         let read = Act::MarkRead { conversation: conversations[5], through: UtcMs::from_ms(i64::MAX) };
         assert!(matches!(agent.command(&command(read, None)).await, Outcome::Applied { .. }));
         backend.member(Role::Manager, &[]).await;
@@ -306,14 +309,27 @@ async fn a_snapshot_begins_with_what_an_agent_needs_first() {
             .filter(|item| !is(item, "message"))
             .map(|item| item.kind.known().unwrap().as_str())
             .collect();
-        let expected = ["tenant", "user", "queue", "queue", "conversation", "conversation", "conversation", "conversation"];
+        let expected = [
+            "tenant",
+            "user",
+            "queue",
+            "queue",
+            "conversation",
+            "conversation",
+            "conversation",
+            "conversation",
+        ];
         assert_eq!(roots, expected);
         let order: Vec<ConversationId> = items
             .iter()
             .filter(|item| is(item, "conversation"))
             .map(|item| ConversationId::from_bytes(*item.id.as_bytes()))
             .collect();
-        assert_eq!(order, [written[2], written[1], written[0], written[3]], "newest first, the resolved last");
+        assert_eq!(
+            order,
+            [written[2], written[1], written[0], written[3]],
+            "newest first, the resolved last"
+        );
     })
     .await;
 }
@@ -345,7 +361,10 @@ async fn what_moves_while_a_snapshot_is_taken_is_not_missed() {
         assert!(pages.len() > 4, "{}", pages.len());
         let cache = Cache::of(&pages);
         assert_eq!(cache.ids("conversation").len(), 60);
-        let moved = pages.iter().flat_map(|page| &page.history).filter(|start| start.conversation == conversations[0]);
+        let moved = pages
+            .iter()
+            .flat_map(|page| &page.history)
+            .filter(|start| start.conversation == conversations[0]);
         assert_eq!(moved.count(), 1, "with where its messages begin");
         assert_eq!(cache.ids("message").len(), 61);
         assert!(pages.iter().all(|page| page.as_of == pages[0].as_of && page.items.len() <= PULL_ITEMS_MAX));

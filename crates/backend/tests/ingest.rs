@@ -1,5 +1,14 @@
 //! WhatsApp in: what Meta sends is there once, for the right tenant, whatever happens on the way.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "functions that tests share are tests too"
+)]
+
 mod desk;
 
 use std::collections::BTreeSet;

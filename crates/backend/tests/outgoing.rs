@@ -1,5 +1,14 @@
 //! WhatsApp out: one reply is one message at the customer, or it is known that nobody knows.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "functions that tests share are tests too"
+)]
+
 mod desk;
 mod fake_graph;
 

@@ -1,12 +1,10 @@
 //! Looks for planted words in everything that was written, in every form in which they could have been.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 /// A word that must not be found, and what it is.
@@ -121,7 +119,7 @@ fn json(word: &str) -> String {
     for unit in word.encode_utf16() {
         match char::from_u32(unit.into()).filter(char::is_ascii) {
             Some(character) => written.push(character),
-            None => drop(write!(written, "\\u{unit:04x}")),
+            None => written.push_str(&format!("\\u{unit:04x}")),
         }
     }
     written
@@ -134,7 +132,7 @@ fn url(word: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             written.push(char::from(byte));
         } else {
-            drop(write!(written, "%{byte:02X}"));
+            written.push_str(&format!("%{byte:02X}"));
         }
     }
     written

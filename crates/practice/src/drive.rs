@@ -108,7 +108,14 @@ impl Console {
     async fn start(tenant: &Tenant, folder: &Path) -> anyhow::Result<Self> {
         let member = Tenant::members().into_iter().next().context("nobody works there")?;
         let mut child = Command::new(program()?)
-            .args(["--backend", &tenant.backend_url(), "--email", member.email, "--memory-vault", "--data-dir"])
+            .args([
+                "--backend",
+                &tenant.backend_url(),
+                "--email",
+                member.email,
+                "--memory-vault",
+                "--data-dir",
+            ])
             .arg(folder)
             .env("DESKBELL_PASSWORD", member.password)
             .stdin(Stdio::piped())
@@ -163,7 +170,8 @@ impl Console {
         while Instant::now() < deadline {
             let list = self.call("list", all.clone()).await?;
             let rows = list.get("rows").and_then(Value::as_array).context("no rows")?;
-            let row = rows.iter().find(|row| row.pointer("/preview/text").and_then(Value::as_str) == Some(text));
+            let row =
+                rows.iter().find(|row| row.pointer("/preview/text").and_then(Value::as_str) == Some(text));
             if let Some(id) = row.and_then(|row| row.get("id")).and_then(Value::as_str) {
                 return Ok(id.to_owned());
             }
@@ -179,7 +187,8 @@ impl Console {
         while Instant::now() < deadline {
             let thread = self.call("thread", newest.clone()).await?;
             let messages = thread.get("messages").and_then(Value::as_array).context("no messages")?;
-            let shown = messages.iter().find(|shown| shown.get("id").and_then(Value::as_str) == Some(message));
+            let shown =
+                messages.iter().find(|shown| shown.get("id").and_then(Value::as_str) == Some(message));
             let status = shown.and_then(|shown| shown.pointer("/delivery/status")).and_then(Value::as_str);
             match status {
                 Some("read") => return Ok(()),

@@ -42,6 +42,8 @@ pub struct PlatformConfig {
     pub webhook_url: Option<String>,
     /// The connected business numbers.
     pub numbers: Vec<BusinessNumber>,
+    /// Number of the first message: a platform that goes on where another ended uses no id again.
+    pub first_message: u64,
     /// How many fictional customers there are.
     pub customers: usize,
     /// How fast things happen.
@@ -122,6 +124,7 @@ impl PlatformConfig {
                 verified_name: "Practice Shop".to_owned(),
                 token,
             }],
+            first_message: 0,
             customers: 20,
             pace: Pace::default(),
             control: false,

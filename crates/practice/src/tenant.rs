@@ -10,7 +10,7 @@ use deskbell_backend::embed::{self, Running};
 use deskbell_backend::setup::{self, NewMember, NewNumber, SetupError};
 use deskbell_backend::storage::directory::NewMetaApp;
 use deskbell_backend::storage::{Db, NewTenant, StorageError};
-use deskbell_domain::{Role, Sensitive, SystemClock, TenantId};
+use deskbell_domain::{Clock as _, Role, Sensitive, SystemClock, TenantId};
 use serde::Serialize;
 
 use crate::{BusinessNumber, Platform, PlatformConfig, Script};
@@ -94,6 +94,7 @@ impl Tenant {
     pub async fn start(folder: &Path, options: &TenantOptions) -> Result<Self, TenantError> {
         let platform = Platform::start(PlatformConfig {
             customers: options.customers,
+            first_message: u64::try_from(SystemClock.now().as_ms()).unwrap_or(0),
             control: true,
             ..PlatformConfig::new(options.seed)
         })

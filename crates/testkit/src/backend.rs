@@ -21,6 +21,12 @@ mod session;
 
 pub use session::{Refreshed, Sessions};
 
+/// A root's kind that no console knows.
+pub const STICKER_PACK: &str = "sticker_pack";
+
+/// A follower's kind that no console knows.
+pub const WHISPER: &str = "whisper";
+
 /// What an entity is found by. Read marks of two users have the same id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
@@ -208,9 +214,11 @@ impl Backend {
     /// A receipt for a message of a conversation: its status moves on. Picks the `n`th.
     pub fn advance_status(&mut self, conversation: ConversationId, n: u64) {
         use deskbell_domain::DeliveryStatus::{Delivered, Queued, Read, Sent};
-        let messages = self.messages(conversation);
-        let Some(index) = usize::try_from(n).ok().and_then(|n| n.checked_rem(messages.len())) else { return };
-        let (key, mut body) = messages[index].clone();
+        let places = self.places(conversation);
+        let Some(index) = usize::try_from(n).ok().and_then(|n| n.checked_rem(places.len())) else { return };
+        let key = places[index].1.clone();
+        let mut body: MessageBody =
+            serde_json::from_value(self.data.rows[&key].body.clone()).expect("a message");
         let next = match body.status.and_then(|status| status.known()) {
             Some(Queued) => Sent,
             Some(Sent) => Delivered,
@@ -238,19 +246,24 @@ impl Backend {
 
     /// A user gets other queues. Access tokens and sockets of before end.
     pub fn set_queues(&mut self, user: UserId, queues: &[QueueId]) {
-        self.note_who_sees_what();
+        let roots: Vec<Key> = self.roots().cloned().collect();
+        for root in &roots {
+            self.note_who_sees(root);
+        }
         let rights = self.rights.get_mut(&user).expect("a known user");
         rights.queues = queues.iter().copied().collect();
         rights.version += 1;
-        self.forget_what_is_seen_again();
+        for root in &roots {
+            self.forget_who_sees(root);
+        }
     }
 
     /// A root of a kind that consoles do not know, and one that follows a conversation.
     pub fn put_unknown(&mut self, n: u32, conversation: ConversationId) {
-        let root = Key::new("sticker_pack", fixtures::id(0xa0, n));
+        let root = Key::new(STICKER_PACK, fixtures::id(0xa0, n));
         self.put_root(root, Value::from(format!("pack {n}")), [Scope::Tenant].into());
         if self.data.rows.contains_key(&Key::conversation(conversation)) {
-            let follower = Key::new("whisper", fixtures::id(0xb0, n));
+            let follower = Key::new(WHISPER, fixtures::id(0xb0, n));
             self.put_follower(follower.clone(), Key::conversation(conversation), Value::from("psst"));
             self.commit(&[(follower, None)]);
         }
@@ -260,7 +273,7 @@ impl Backend {
     pub fn erase(&mut self, conversation: ConversationId) -> Option<ErasureId> {
         let root = Key::conversation(conversation);
         self.data.rows.get(&root)?;
-        self.note_who_sees_what();
+        self.note_who_sees(&root);
         let id: ErasureId = self.fresh(0x71);
         let entity = conversation.entity();
         self.data.rows.retain(|key, row| row.root.id != entity && key.id != entity);
@@ -282,8 +295,7 @@ impl Backend {
 
     /// All conversations.
     pub fn conversations(&self) -> Vec<ConversationId> {
-        let keys = self.data.rows.keys().filter(|key| key.kind == Kind::Conversation.as_str());
-        keys.map(|key| ConversationId::of(key.id)).collect()
+        self.of_kind(Kind::Conversation.as_str()).map(|(key, _)| ConversationId::of(key.id)).collect()
     }
 
     /// Keeps only the latest line per entity and scope. A line that lets an entity enter stays one that does.
@@ -326,7 +338,6 @@ impl Backend {
     /// Goes back to the backup, under a new lineage. Erasures of since are carried out again.
     pub fn restore_copy(&mut self) -> bool {
         let Some(copy) = self.copy.clone() else { return false };
-        self.note_who_sees_what();
         let erased = std::mem::replace(&mut self.data, copy).erased;
         self.epochs += 1;
         self.epoch = fixtures::epoch(self.epochs);
@@ -356,15 +367,8 @@ impl Backend {
 
     /// A conversation's messages, oldest first.
     pub fn messages(&self, id: ConversationId) -> Vec<(Key, MessageBody)> {
-        let mut messages: Vec<(Key, MessageBody)> = self
-            .data
-            .rows
-            .iter()
-            .filter(|(key, row)| key.kind == Kind::Message.as_str() && row.root.id == id.entity())
-            .map(|(key, row)| (key.clone(), serde_json::from_value(row.body.clone()).expect("a message")))
-            .collect();
-        messages.sort_by_key(|(key, body): &(Key, MessageBody)| (body.at, key.id));
-        messages
+        let body = |key: &Key| serde_json::from_value(self.data.rows[key].body.clone()).expect("a message");
+        self.places(id).into_iter().map(|(_, key)| (key.clone(), body(key))).collect()
     }
 
     /// All a user may see, as items would show it.
@@ -415,16 +419,20 @@ impl Backend {
     fn sees(&self, user: UserId, key: &Key) -> bool {
         let Some(row) = self.data.rows.get(key) else { return false };
         let Some(root) = self.data.rows.get(&row.root) else { return false };
-        self.scopes(user).iter().any(|scope| root.scopes.contains(scope))
+        root.scopes.iter().any(|scope| match scope {
+            Scope::Tenant => true,
+            Scope::User(owner) => *owner == user,
+            Scope::Queue(queue) => self.rights.get(&user).is_some_and(|rights| rights.queues.contains(queue)),
+        })
     }
 
     fn put_root(&mut self, key: Key, body: Value, scopes: BTreeSet<Scope>) {
-        self.note_who_sees_what();
+        self.note_who_sees(&key);
         let before = self.data.rows.get(&key).map(|row| row.scopes.clone()).unwrap_or_default();
         let row = Row { version: Seq(0), root: key.clone(), body, scopes };
         self.data.rows.insert(key.clone(), row);
-        self.commit(&[(key, Some(before))]);
-        self.forget_what_is_seen_again();
+        self.commit(&[(key.clone(), Some(before))]);
+        self.forget_who_sees(&key);
     }
 
     /// Puts a follower in place; the caller commits.
@@ -435,15 +443,15 @@ impl Backend {
 
     /// Saves a conversation together with followers that changed.
     fn save(&mut self, id: ConversationId, body: &ConversationBody, followers: Vec<Key>) {
-        self.note_who_sees_what();
         let key = Key::conversation(id);
+        self.note_who_sees(&key);
         let Some(row) = self.data.rows.get_mut(&key) else { return };
         let before = std::mem::replace(&mut row.scopes, conversation_scopes(body));
         row.body = json(body);
-        let mut touched = vec![(key, Some(before))];
+        let mut touched = vec![(key.clone(), Some(before))];
         touched.extend(followers.into_iter().map(|key| (key, None)));
         self.commit(&touched);
-        self.forget_what_is_seen_again();
+        self.forget_who_sees(&key);
     }
 
     /// Writes the lines of a transaction: one per entity and scope. Roots come with the scopes they had before.
@@ -479,20 +487,43 @@ impl Backend {
         }
     }
 
-    /// Before a change of visibility: up to here everybody saw what they see.
-    fn note_who_sees_what(&mut self) {
+    /// Before a root's visibility changes: up to here its viewers saw it.
+    fn note_who_sees(&mut self, root: &Key) {
         let head = self.data.head;
-        let users: Vec<UserId> = self.rights.keys().copied().collect();
-        for user in users {
-            let seen = self.data.rows.iter().filter(|(key, row)| row.root == **key && self.sees(user, key));
-            let seen: Vec<Key> = seen.map(|(key, _)| key.clone()).collect();
-            self.last_seen.extend(seen.into_iter().map(|key| ((user, key), head)));
+        for user in self.viewers(root) {
+            self.last_seen.insert((user, root.clone()), head);
         }
     }
 
-    fn forget_what_is_seen_again(&mut self) {
-        let last_seen = std::mem::take(&mut self.last_seen);
-        self.last_seen = last_seen.into_iter().filter(|((user, key), _)| !self.sees(*user, key)).collect();
+    /// After the change: who still sees it is shown whatever comes.
+    fn forget_who_sees(&mut self, root: &Key) {
+        for user in self.viewers(root) {
+            self.last_seen.remove(&(user, root.clone()));
+        }
+    }
+
+    fn viewers(&self, root: &Key) -> Vec<UserId> {
+        self.rights.keys().copied().filter(|user| self.sees(*user, root)).collect()
+    }
+
+    fn roots(&self) -> impl Iterator<Item = &Key> {
+        self.data.rows.iter().filter(|(key, row)| row.root == **key).map(|(key, _)| key)
+    }
+
+    /// All entities of a kind.
+    fn of_kind(&self, kind: &'static str) -> impl Iterator<Item = (&Key, &Row)> {
+        let first = Key::new(kind, EntityId::from_bytes([0; 16]));
+        self.data.rows.range(first..).take_while(move |(key, _)| key.kind == kind)
+    }
+
+    /// The places of a conversation's messages, oldest first.
+    fn places(&self, id: ConversationId) -> Vec<(UtcMs, &Key)> {
+        let of_conversation = self.of_kind(Kind::Message.as_str()).filter(|(_, row)| row.root.id == id.entity());
+        let at = |row: &Row| row.body.get("at").and_then(Value::as_i64).map(UtcMs::from_ms);
+        let mut places: Vec<(UtcMs, &Key)> =
+            of_conversation.filter_map(|(key, row)| Some((at(row)?, key))).collect();
+        places.sort_unstable_by_key(|(at, key)| (*at, key.id));
+        places
     }
 }
 

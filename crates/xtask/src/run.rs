@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
@@ -14,6 +14,9 @@ use crate::process::{self, Running};
 use crate::setup::{self, Group};
 use crate::step::Steps;
 use crate::workspace::{Profile, WINDOW_FEATURES, Workspace};
+
+/// Where a kept practice tenant is found. On loopback only.
+const PRACTICE_ADDRESS: &str = "127.0.0.1:8485";
 
 /// How to run.
 #[derive(clap::Args)]
@@ -83,12 +86,14 @@ fn open(workspace: &Workspace, profile: Profile, limit: Option<Duration>) -> Res
         profile,
         &["-p", "deskbell", "-p", "deskbell-practice", "--features", WINDOW_FEATURES],
     )?;
+    let kept = has_display.then(|| workspace.scratch());
     let (mut practice, ready) =
-        steps.run("Starting the practice tenant", || start_practice(workspace, profile))?;
+        steps.run("Starting the practice tenant", || start_practice(workspace, profile, kept.as_deref()))?;
 
     let mut command = Command::new(workspace.program(profile, "deskbell")?);
     command.env("DESKBELL_BACKEND", &ready.backend).env_remove("RUST_BACKTRACE").stdin(Stdio::null());
-    if has_display {
+    if let Some(folder) = kept {
+        command.env("DESKBELL_DATA_DIR", folder.join("console"));
         let mut window = Running::start("the window", &mut command)?;
         say_how_to_sign_in(&ready);
         return stay_open(&mut window, &mut practice, limit);
@@ -115,9 +120,13 @@ fn build(steps: &mut Steps, workspace: &Workspace, profile: Profile, what: &[&st
     steps.run("Building", || process::run(command.args(what)))
 }
 
-/// Starts the practice tenant and waits until it serves.
-fn start_practice(workspace: &Workspace, profile: Profile) -> Result<(Running, Ready)> {
+/// Starts the practice tenant and waits until it serves. Where it is kept, it is at the same address the next time, so
+/// that whoever signed in still is.
+fn start_practice(workspace: &Workspace, profile: Profile, kept: Option<&Path>) -> Result<(Running, Ready)> {
     let mut command = Command::new(workspace.program(profile, "deskbell-practice")?);
+    if let Some(folder) = kept {
+        command.args(["--listen", PRACTICE_ADDRESS, "--data-dir"]).arg(folder.join("practice"));
+    }
     command.env_remove("RUST_BACKTRACE").stdin(Stdio::null()).stdout(Stdio::piped());
     let mut practice = Running::start("the practice tenant", &mut command)?;
     let lines = practice.lines()?;

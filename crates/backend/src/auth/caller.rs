@@ -131,9 +131,8 @@ mod tests {
 
     #[test]
     fn a_token_is_read_from_a_bearer_header_alone() {
-        let of = |value: &'static str| {
-            HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(value))])
-        };
+        let of =
+            |value: &'static str| HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(value))]);
         assert_eq!(bearer(&of("Bearer abc")), Some("abc"));
         assert_eq!(bearer(&of("bearer  abc")), Some("abc"));
         assert_eq!(bearer(&of("Basic abc")), None);

@@ -47,8 +47,7 @@ pub fn hash(password: &Sensitive<String>) -> Result<Sensitive<String>, PasswordE
 }
 
 fn argon2() -> Result<Argon2<'static>, PasswordError> {
-    let params =
-        Params::new(PASSWORD_KIB, PASSWORD_PASSES, 1, None).map_err(|_| PasswordError::Failed)?;
+    let params = Params::new(PASSWORD_KIB, PASSWORD_PASSES, 1, None).map_err(|_| PasswordError::Failed)?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 

@@ -94,7 +94,8 @@ async fn open(backend: &Backend, candidate: &Candidate, device: NewDevice) -> An
     let refresh = TenantToken::issue(candidate.tenant)?;
     let mut tx = backend.db().tenant(candidate.tenant).begin().await?;
     let user = staff::by_id(&mut tx, candidate.user).await?;
-    let user = user.filter(|user| user.status == UserStatus::Active && user.password_hash == candidate.password_hash);
+    let user = user
+        .filter(|user| user.status == UserStatus::Active && user.password_hash == candidate.password_hash);
     let user = user.ok_or(ProblemCode::WrongCredentials)?;
     let tenant = tenant::read(&mut tx).await?;
     let id = device.id;

@@ -31,9 +31,7 @@ impl<T: DeserializeOwned> FromRequest<Backend> for Json<T> {
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
-            Ok(body) => {
-                ([(axum::http::header::CONTENT_TYPE, "application/json")], body).into_response()
-            }
+            Ok(body) => ([(axum::http::header::CONTENT_TYPE, "application/json")], body).into_response(),
             Err(_) => Failure::internal("an answer could not be written").into_response(),
         }
     }

@@ -11,7 +11,8 @@ use crate::serve::Backend;
 pub(super) async fn health(State(backend): State<Backend>) -> Response {
     let work = backend.health().read().await;
     let up = work.is_ok();
-    let mut document = json!({ "status": if up { "up" } else { "down" }, "version": env!("CARGO_PKG_VERSION") });
+    let mut document =
+        json!({ "status": if up { "up" } else { "down" }, "version": env!("CARGO_PKG_VERSION") });
     match work.map(serde_json::to_value) {
         Ok(Ok(Value::Object(counts))) => {
             if let Some(fields) = document.as_object_mut() {

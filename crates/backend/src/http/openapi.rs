@@ -90,9 +90,10 @@ fn reference(schema: &str) -> Value {
 
 /// What varies in the address, and the fields of the query.
 fn parameters(route: &Route) -> Vec<Value> {
-    let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).map(|name| {
-        json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
-    });
+    let in_path =
+        route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).map(
+            |name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }),
+        );
     let schemas = schemas();
     let query = route.query.and_then(|name| schemas.get(name)).cloned().unwrap_or(Value::Null);
     let required: Vec<Value> = query.get("required").and_then(Value::as_array).cloned().unwrap_or_default();

@@ -236,8 +236,7 @@ mod tests {
     fn only_these_routes_are_open_to_anybody() {
         let open: Vec<_> =
             ROUTES.iter().filter(|route| route.needs == Needs::Nothing).map(|route| route.name).collect();
-        let known =
-            ["sign_in", "refresh_session", "verify_webhook", "take_webhook", "health", "openapi"];
+        let known = ["sign_in", "refresh_session", "verify_webhook", "take_webhook", "health", "openapi"];
         assert_eq!(open, known);
     }
 }

@@ -54,6 +54,11 @@ impl WritableContact {
         self.created
     }
 
+    /// The key that everything of it is sealed under now. Destroying it makes that noise.
+    pub const fn key_id(&self) -> KeyId {
+        self.key.0
+    }
+
     pub(super) const fn key(&self) -> &(KeyId, Key) {
         &self.key
     }

@@ -45,7 +45,10 @@ pub(super) async fn messages(
         last = Some(place);
         taken += 1;
     }
-    let older =
-        if taken < total { Some(tokens.history(&HistoryToken { conversation, before: last })?) } else { None };
+    let older = if taken < total {
+        Some(tokens.history(&HistoryToken { conversation, before: last })?)
+    } else {
+        None
+    };
     Ok(Messages { items: list, history: HistoryStart { conversation, older } })
 }

@@ -112,7 +112,11 @@ fn touched(changes: &[Change]) -> Vec<Touched> {
 
 /// The ids of one kind, as that kind.
 fn ids<T>(touched: &[Touched], kind: EntityKind, of: fn([u8; 16]) -> T) -> Vec<T> {
-    touched.iter().filter(|touched| touched.entity.kind == kind).map(|touched| of(touched.entity.id)).collect()
+    touched
+        .iter()
+        .filter(|touched| touched.entity.kind == kind)
+        .map(|touched| of(touched.entity.id))
+        .collect()
 }
 
 /// What every touched entity adds, in the order of the stretch.

@@ -138,7 +138,9 @@ impl<'a> Socket<'a> {
                 _ = ping.tick() => Event::Tick,
             };
             let quietly = match event {
-                Event::Heard(Some(Ok(Message::Close(_)) | Err(_)) | None) | Event::News(false) => return None,
+                Event::Heard(Some(Ok(Message::Close(_)) | Err(_)) | None) | Event::News(false) => {
+                    return None;
+                }
                 Event::Heard(Some(Ok(message))) => {
                     heard = Instant::now();
                     self.hear(&message);
@@ -224,4 +226,3 @@ async fn read_hello(stream: &mut SplitStream<WebSocket>) -> Option<HelloRequest>
         ClientMessage::Pong | ClientMessage::Receipt(_) => None,
     }
 }
-

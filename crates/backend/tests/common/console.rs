@@ -8,9 +8,7 @@ use deskbell_protocol::command::{Act, Command, CommandsRequest, CommandsResponse
 use deskbell_protocol::entity::ConversationBody;
 use deskbell_protocol::problem::Problem;
 use deskbell_protocol::route;
-use deskbell_protocol::session::{
-    NewDevice, RefreshRequest, RefreshResponse, SignInRequest, SignInResponse,
-};
+use deskbell_protocol::session::{NewDevice, RefreshRequest, RefreshResponse, SignInRequest, SignInResponse};
 use deskbell_protocol::sync::{
     Cursor, Frame, HelloRequest, HelloResponse, HistoryPage, Item, PageToken, SnapshotPage,
 };
@@ -24,36 +22,36 @@ use super::schema::assert_fits;
 
 /// One installation, with what it holds of a session.
 #[derive(Debug, Clone)]
-pub struct Console {
-    pub address: SocketAddr,
-    pub device: DeviceId,
-    pub user: Option<UserId>,
-    pub access: String,
-    pub refresh: String,
+pub(crate) struct Console {
+    pub(crate) address: SocketAddr,
+    pub(crate) device: DeviceId,
+    pub(crate) user: Option<UserId>,
+    pub(crate) access: String,
+    pub(crate) refresh: String,
     http: reqwest::Client,
 }
 
 /// An answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
     }
 
     /// What was asked for.
-    pub fn ok<T: DeserializeOwned>(self) -> T {
+    pub(crate) fn ok<T: DeserializeOwned>(self) -> T {
         assert_eq!(self.status, 200, "{}", self.text);
         serde_json::from_str(&self.text).unwrap()
     }
 
     /// The stable code of a problem.
-    pub fn problem(&self) -> String {
+    pub(crate) fn problem(&self) -> String {
         let problem: Problem = serde_json::from_str(&self.text).unwrap();
         assert_eq!(problem.status, self.status);
         assert_eq!(self.headers["content-type"], "application/problem+json");
@@ -64,12 +62,12 @@ impl Answer {
 }
 
 impl Console {
-    pub fn new(address: SocketAddr, device: DeviceId) -> Self {
+    pub(crate) fn new(address: SocketAddr, device: DeviceId) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { address, device, user: None, access: String::new(), refresh: String::new(), http }
     }
 
-    pub async fn call<B: Serialize>(&self, method: Method, path: &str, body: Option<&B>) -> Answer {
+    pub(crate) async fn call<B: Serialize>(&self, method: Method, path: &str, body: Option<&B>) -> Answer {
         let mut request = self.http.request(method.clone(), format!("http://{}{path}", self.address));
         if !self.access.is_empty() {
             request = request.bearer_auth(&self.access);
@@ -81,7 +79,8 @@ impl Console {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let answer = Answer { status, headers, text: response.text().await.unwrap() };
         let address = path.split('?').next().unwrap();
-        let route = ROUTES.iter().find(|route| route.path == address && route.verb.as_str() == method.as_str());
+        let route =
+            ROUTES.iter().find(|route| route.path == address && route.verb.as_str() == method.as_str());
         if let (200, Some(schema)) = (status, route.and_then(|route| route.answer))
             && !["Text", "Upgrade"].contains(&schema)
         {
@@ -90,20 +89,20 @@ impl Console {
         answer
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.call::<()>(Method::GET, path, None).await
     }
 
     /// A request without a body.
-    pub async fn get_or_delete(&self, verb: &str, path: &str) -> Answer {
+    pub(crate) async fn get_or_delete(&self, verb: &str, path: &str) -> Answer {
         self.call::<()>(verb.parse().unwrap(), path, None).await
     }
 
-    pub async fn post(&self, path: &str, body: &impl Serialize) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &impl Serialize) -> Answer {
         self.call(Method::POST, path, Some(body)).await
     }
 
-    pub fn sign_in_request(&self, email: &str, password: &str) -> SignInRequest {
+    pub(crate) fn sign_in_request(&self, email: &str, password: &str) -> SignInRequest {
         SignInRequest {
             email: email.into(),
             password: password.into(),
@@ -115,11 +114,11 @@ impl Console {
         }
     }
 
-    pub async fn try_sign_in(&self, email: &str, password: &str) -> Answer {
+    pub(crate) async fn try_sign_in(&self, email: &str, password: &str) -> Answer {
         self.post(route::SESSION, &self.sign_in_request(email, password)).await
     }
 
-    pub async fn sign_in(&mut self, email: &str, password: &str) -> SignInResponse {
+    pub(crate) async fn sign_in(&mut self, email: &str, password: &str) -> SignInResponse {
         let response: SignInResponse = self.try_sign_in(email, password).await.ok();
         self.user = Some(response.user);
         self.access = response.access.token.expose().clone();
@@ -127,45 +126,45 @@ impl Console {
         response
     }
 
-    pub async fn try_refresh(&self, token: &str, id: RefreshId) -> Answer {
+    pub(crate) async fn try_refresh(&self, token: &str, id: RefreshId) -> Answer {
         let request = RefreshRequest { refresh_token: token.into(), refresh_id: id };
         let mut anonymous = self.clone();
         anonymous.access.clear();
         anonymous.post(route::SESSION_REFRESH, &request).await
     }
 
-    pub async fn refresh(&mut self, id: RefreshId) -> RefreshResponse {
+    pub(crate) async fn refresh(&mut self, id: RefreshId) -> RefreshResponse {
         let response: RefreshResponse = self.try_refresh(&self.refresh, id).await.ok();
         self.access = response.access.token.expose().clone();
         self.refresh = response.refresh_token.expose().clone();
         response
     }
 
-    pub async fn hello(&self, cursor: Option<&Cursor>) -> HelloResponse {
+    pub(crate) async fn hello(&self, cursor: Option<&Cursor>) -> HelloResponse {
         self.post(route::HELLO, &hello(cursor)).await.ok()
     }
 
-    pub async fn try_changes(&self, cursor: &Cursor) -> Answer {
+    pub(crate) async fn try_changes(&self, cursor: &Cursor) -> Answer {
         self.get(&format!("{}?cursor={}", route::CHANGES, cursor.0)).await
     }
 
-    pub async fn changes(&self, cursor: &Cursor) -> Frame {
+    pub(crate) async fn changes(&self, cursor: &Cursor) -> Frame {
         self.try_changes(cursor).await.ok()
     }
 
-    pub async fn try_page(&self, path: &str, page: Option<&PageToken>) -> Answer {
+    pub(crate) async fn try_page(&self, path: &str, page: Option<&PageToken>) -> Answer {
         match page {
             Some(PageToken(page)) => self.get(&format!("{path}?page={page}")).await,
             None => self.get(path).await,
         }
     }
 
-    pub async fn history(&self, page: &PageToken) -> HistoryPage {
+    pub(crate) async fn history(&self, page: &PageToken) -> HistoryPage {
         self.try_page(route::HISTORY, Some(page)).await.ok()
     }
 
     /// All pages of a snapshot.
-    pub async fn snapshot(&self) -> Vec<SnapshotPage> {
+    pub(crate) async fn snapshot(&self) -> Vec<SnapshotPage> {
         let mut pages: Vec<SnapshotPage> = Vec::new();
         loop {
             let next = pages.last().and_then(|page| page.next.clone());
@@ -177,15 +176,15 @@ impl Console {
     }
 
     /// Where a snapshot of now ends.
-    pub async fn cursor(&self) -> Cursor {
+    pub(crate) async fn cursor(&self) -> Cursor {
         self.snapshot().await.pop().unwrap().cursor
     }
 
-    pub async fn command(&self, command: &Command) -> Outcome {
+    pub(crate) async fn command(&self, command: &Command) -> Outcome {
         self.commands(std::slice::from_ref(command)).await[0]
     }
 
-    pub async fn commands(&self, commands: &[Command]) -> Vec<Outcome> {
+    pub(crate) async fn commands(&self, commands: &[Command]) -> Vec<Outcome> {
         let request = CommandsRequest { commands: commands.to_vec() };
         let response: CommandsResponse = self.post(route::COMMANDS, &request).await.ok();
         assert_eq!(response.results.len(), commands.len());
@@ -193,15 +192,16 @@ impl Console {
     }
 
     /// The conversation's body as a snapshot of now has it.
-    pub async fn conversation(&self, id: ConversationId) -> Option<(Item, ConversationBody)> {
+    pub(crate) async fn conversation(&self, id: ConversationId) -> Option<(Item, ConversationBody)> {
         let items = self.snapshot().await.into_iter().flat_map(|page| page.items);
-        let item = items.filter(|item| is(item, "conversation")).find(|item| item.id.as_bytes() == id.as_bytes())?;
+        let item =
+            items.filter(|item| is(item, "conversation")).find(|item| item.id.as_bytes() == id.as_bytes())?;
         let body = serde_json::from_value(item.body.clone().unwrap()).unwrap();
         Some((item, body))
     }
 }
 
-pub fn hello(cursor: Option<&Cursor>) -> HelloRequest {
+pub(crate) fn hello(cursor: Option<&Cursor>) -> HelloRequest {
     HelloRequest {
         protocol: ProtocolRange::OURS,
         console_version: "0.1.0".to_owned(),
@@ -210,19 +210,19 @@ pub fn hello(cursor: Option<&Cursor>) -> HelloRequest {
 }
 
 /// Whether an item is of this kind.
-pub fn is(item: &Item, kind: &str) -> bool {
+pub(crate) fn is(item: &Item, kind: &str) -> bool {
     item.kind.known().is_some_and(|known| known.as_str() == kind)
 }
 
 /// A command with an id of its own.
-pub fn command(act: Act, seen: Option<Seen>) -> Command {
+pub(crate) fn command(act: Act, seen: Option<Seen>) -> Command {
     Command { id: command_id(), created_at: UtcMs::from_ms(1_763_785_000_000), seen, act }
 }
 
-pub fn command_id() -> CommandId {
+pub(crate) fn command_id() -> CommandId {
     CommandId::from_bytes(deskbell_seal::random().unwrap())
 }
 
-pub fn refresh_id(byte: u8) -> RefreshId {
+pub(crate) fn refresh_id(byte: u8) -> RefreshId {
     RefreshId::from_bytes([byte; 16])
 }

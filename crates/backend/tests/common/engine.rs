@@ -15,17 +15,17 @@ const POSTGRES: &str = "DESKBELL_TEST_PG_URL";
 const ROLE_PASSWORD: &str = "test";
 
 /// The master key of tests: one that a test can look for where it must not be.
-pub const MASTER_KEY: &str = "5d1c9e0b7a3f48c2d6e4f1029b8a7c6d5e4f3021a9b8c7d6e5f40312c3d4e5f6";
+pub(crate) const MASTER_KEY: &str = "5d1c9e0b7a3f48c2d6e4f1029b8a7c6d5e4f3021a9b8c7d6e5f40312c3d4e5f6";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Engine {
+pub(crate) enum Engine {
     Sqlite,
     Postgres(String),
 }
 
 impl Engine {
     /// SQLite always; PostgreSQL where the environment names a server.
-    pub fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         let postgres = std::env::var(POSTGRES).ok().map(Self::Postgres);
         if postgres.is_none() {
             eprintln!("{POSTGRES} is not set: PostgreSQL is left out");
@@ -35,14 +35,14 @@ impl Engine {
 }
 
 /// An open storage, and what has to be cleared away after it.
-pub struct Storage {
-    pub db: Db,
+pub(crate) struct Storage {
+    pub(crate) db: Db,
     _dir: tempfile::TempDir,
     databases: Option<(String, [String; 2])>,
 }
 
 impl Storage {
-    pub async fn open(engine: Engine, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) async fn open(engine: Engine, clock: Arc<dyn Clock>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (data, keys, databases) = match engine {
             Engine::Sqlite => (
@@ -71,12 +71,13 @@ impl Storage {
                 )
             }
         };
-        let keys = KeyStore::open(&keys, MasterKey::from_hex(&MASTER_KEY.into()).unwrap(), clock).await.unwrap();
+        let keys =
+            KeyStore::open(&keys, MasterKey::from_hex(&MASTER_KEY.into()).unwrap(), clock).await.unwrap();
         let db = Db::open(&data, keys, OneBackup::Allow).await.unwrap();
         Self { db, _dir: dir, databases }
     }
 
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         self.db.close().await;
         let Some((superuser, names)) = self.databases else { return };
         let mut connection = sqlx::PgConnection::connect(&superuser).await.unwrap();

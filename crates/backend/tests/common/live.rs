@@ -17,12 +17,12 @@ use super::schema::assert_fits;
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub struct Live {
+pub(crate) struct Live {
     socket: WebSocketStream<TcpStream>,
 }
 
 impl Live {
-    pub async fn connect(console: &Console) -> Result<Self, tungstenite::Error> {
+    pub(crate) async fn connect(console: &Console) -> Result<Self, tungstenite::Error> {
         Self::connect_with(console, None).await
     }
 
@@ -42,12 +42,12 @@ impl Live {
     }
 
     /// A socket that has said hello, and the answer.
-    pub async fn greet(console: &Console, cursor: Option<&Cursor>) -> (Self, HelloResponse) {
+    pub(crate) async fn greet(console: &Console, cursor: Option<&Cursor>) -> (Self, HelloResponse) {
         Self::connect(console).await.unwrap().said_hello(cursor).await
     }
 
     /// The same, where the system takes in little for the console.
-    pub async fn greet_slowly(console: &Console, cursor: Option<&Cursor>) -> (Self, HelloResponse) {
+    pub(crate) async fn greet_slowly(console: &Console, cursor: Option<&Cursor>) -> (Self, HelloResponse) {
         Self::connect_with(console, Some(4_096)).await.unwrap().said_hello(cursor).await
     }
 
@@ -60,18 +60,19 @@ impl Live {
         }
     }
 
-    pub async fn say(&mut self, message: &ClientMessage) {
+    pub(crate) async fn say(&mut self, message: &ClientMessage) {
         self.say_text(&serde_json::to_string(message).unwrap()).await;
     }
 
-    pub async fn say_text(&mut self, text: &str) {
+    pub(crate) async fn say_text(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
     /// The next message; `None` when the backend closed the socket.
-    pub async fn next(&mut self) -> Option<ServerMessage> {
+    pub(crate) async fn next(&mut self) -> Option<ServerMessage> {
         loop {
-            let next = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("the backend is silent");
+            let next =
+                tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("the backend is silent");
             match next? {
                 Ok(Message::Text(text)) => {
                     let json = serde_json::from_str(&text).unwrap();
@@ -85,7 +86,7 @@ impl Live {
     }
 
     /// The next message that is no ping.
-    pub async fn news(&mut self) -> Option<ServerMessage> {
+    pub(crate) async fn news(&mut self) -> Option<ServerMessage> {
         loop {
             match self.next().await {
                 Some(ServerMessage::Ping) => self.say(&ClientMessage::Pong).await,

@@ -2,10 +2,10 @@
 
 #![allow(dead_code, reason = "every test program uses a part of this")]
 
-pub mod console;
-pub mod engine;
-pub mod live;
-pub mod schema;
+pub(crate) mod console;
+pub(crate) mod engine;
+pub(crate) mod live;
+pub(crate) mod schema;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,15 +32,15 @@ use tokio::task::JoinHandle;
 use console::Console;
 use engine::{Engine, Storage};
 
-pub const PASSWORD: &str = "a quiet harbour";
-pub const JOB_KIND: &str = "send_message";
+pub(crate) const PASSWORD: &str = "a quiet harbour";
+pub(crate) const JOB_KIND: &str = "send_message";
 
 /// A clock that moves when it is told to.
 #[derive(Debug)]
-pub struct TestClock(AtomicI64);
+pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
-    pub fn advance(&self, ms: i64) {
+    pub(crate) fn advance(&self, ms: i64) {
         self.0.fetch_add(ms, Ordering::SeqCst);
     }
 }
@@ -52,14 +52,14 @@ impl Clock for TestClock {
 }
 
 /// A tenant with two queues, on a backend that serves.
-pub struct TestBackend {
-    pub backend: Backend,
-    pub clock: Arc<TestClock>,
-    pub address: SocketAddr,
-    pub tenant: TenantId,
-    pub sales: QueueId,
-    pub service: QueueId,
-    pub account: ChannelAccountId,
+pub(crate) struct TestBackend {
+    pub(crate) backend: Backend,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) address: SocketAddr,
+    pub(crate) tenant: TenantId,
+    pub(crate) sales: QueueId,
+    pub(crate) service: QueueId,
+    pub(crate) account: ChannelAccountId,
     storage: Option<Storage>,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<std::io::Result<()>>>,
@@ -69,13 +69,13 @@ pub struct TestBackend {
 
 /// Somebody of the staff.
 #[derive(Debug, Clone)]
-pub struct Member {
-    pub user: UserId,
-    pub email: String,
+pub(crate) struct Member {
+    pub(crate) user: UserId,
+    pub(crate) email: String,
 }
 
 /// Runs a test on every engine there is.
-pub async fn on_each_engine(test: impl AsyncFn(&TestBackend)) {
+pub(crate) async fn on_each_engine(test: impl AsyncFn(&TestBackend)) {
     for engine in Engine::all() {
         let backend = TestBackend::start(engine).await;
         test(&backend).await;
@@ -84,17 +84,17 @@ pub async fn on_each_engine(test: impl AsyncFn(&TestBackend)) {
 }
 
 /// Limits that no test reaches by accident.
-pub fn no_limits() -> AttemptLimits {
+pub(crate) fn no_limits() -> AttemptLimits {
     let wide = Limit { burst: 10_000, per_ms: 10_000 };
     AttemptLimits { email: wide, address: wide, total: wide }
 }
 
 impl TestBackend {
-    pub async fn start(engine: Engine) -> Self {
+    pub(crate) async fn start(engine: Engine) -> Self {
         Self::start_with(engine, ServeSettings { attempts: no_limits(), ..ServeSettings::default() }).await
     }
 
-    pub async fn start_with(engine: Engine, settings: ServeSettings) -> Self {
+    pub(crate) async fn start_with(engine: Engine, settings: ServeSettings) -> Self {
         // Without a provider, building a client panics.
         let _another_test_was_first = rustls::crypto::ring::default_provider().install_default();
         let clock = Arc::new(TestClock(AtomicI64::new(1_763_785_000_000)));
@@ -128,24 +128,24 @@ impl TestBackend {
         }
     }
 
-    pub fn db(&self) -> &Db {
+    pub(crate) fn db(&self) -> &Db {
         self.backend.db()
     }
 
-    pub fn data(&self) -> Tenant {
+    pub(crate) fn data(&self) -> Tenant {
         self.db().tenant(self.tenant)
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// Adds somebody of the staff.
-    pub async fn member(&self, role: Role, queues: &[QueueId]) -> Member {
+    pub(crate) async fn member(&self, role: Role, queues: &[QueueId]) -> Member {
         self.member_of(self.tenant, role, queues).await
     }
 
-    pub async fn member_of(&self, tenant: TenantId, role: Role, queues: &[QueueId]) -> Member {
+    pub(crate) async fn member_of(&self, tenant: TenantId, role: Role, queues: &[QueueId]) -> Member {
         let number = self.people.fetch_add(1, Ordering::SeqCst);
         let email = format!("person{number}@harbour.example");
         let new = NewMember {
@@ -160,33 +160,33 @@ impl TestBackend {
     }
 
     /// A console that nobody is signed in on.
-    pub fn console(&self) -> Console {
+    pub(crate) fn console(&self) -> Console {
         Console::new(self.address, fresh::device_id(self.clock.now()).unwrap())
     }
 
     /// A console on which somebody new is signed in.
-    pub async fn signed_in(&self, role: Role, queues: &[QueueId]) -> Console {
+    pub(crate) async fn signed_in(&self, role: Role, queues: &[QueueId]) -> Console {
         let member = self.member(role, queues).await;
         self.signed_in_as(&member).await
     }
 
-    pub async fn signed_in_as(&self, member: &Member) -> Console {
+    pub(crate) async fn signed_in_as(&self, member: &Member) -> Console {
         let mut console = self.console();
         console.sign_in(&member.email, PASSWORD).await;
         console
     }
 
     /// An agent who works Sales.
-    pub async fn agent(&self) -> Console {
+    pub(crate) async fn agent(&self) -> Console {
         self.signed_in(Role::Agent, &[self.sales]).await
     }
 
     /// A new customer writes to a queue.
-    pub async fn customer_writes(&self, phone: &str, text: &str) -> (ConversationId, MessageId) {
+    pub(crate) async fn customer_writes(&self, phone: &str, text: &str) -> (ConversationId, MessageId) {
         self.customer_writes_to(self.tenant, self.account, self.sales, phone, text).await
     }
 
-    pub async fn customer_writes_to(
+    pub(crate) async fn customer_writes_to(
         &self,
         tenant: TenantId,
         account: ChannelAccountId,
@@ -223,7 +223,7 @@ impl TestBackend {
     }
 
     /// A colleague changes a conversation by hand.
-    pub async fn change(&self, id: ConversationId, change: impl FnOnce(&mut Conversation)) {
+    pub(crate) async fn change(&self, id: ConversationId, change: impl FnOnce(&mut Conversation)) {
         let mut tx = self.data().begin().await.unwrap();
         let before = conversation::lock(&mut tx, id).await.unwrap().unwrap();
         let mut after = before;
@@ -232,13 +232,13 @@ impl TestBackend {
         tx.commit().await.unwrap();
     }
 
-    pub async fn conversation(&self, id: ConversationId) -> Conversation {
+    pub(crate) async fn conversation(&self, id: ConversationId) -> Conversation {
         let mut read = self.data().read().await.unwrap();
         conversation::read_many(&mut read, &[id]).await.unwrap()[0]
     }
 
     /// Takes the send jobs that commands left, as the worker would, and answers how many there were.
-    pub async fn take_send_jobs(&self) -> usize {
+    pub(crate) async fn take_send_jobs(&self) -> usize {
         let jobs = self.db().jobs().lease(&[JOB_KIND], 100, 60_000).await.unwrap();
         for job in &jobs {
             let mut tx = self.db().tenant(job.tenant).begin().await.unwrap();
@@ -249,7 +249,7 @@ impl TestBackend {
     }
 
     /// Ends the backend, and fails when work was left behind that the test does not know of.
-    pub async fn finish(mut self) {
+    pub(crate) async fn finish(mut self) {
         let counts = self.db().jobs().counts().await.unwrap();
         assert_eq!((counts.waiting, counts.dead), (0, 0), "jobs were left behind");
         self.checked = true;
@@ -265,7 +265,7 @@ impl Drop for TestBackend {
     }
 }
 
-pub fn text_message(id: MessageId, at: UtcMs, text: &str) -> NewMessage {
+pub(crate) fn text_message(id: MessageId, at: UtcMs, text: &str) -> NewMessage {
     let content = MessageContent { text: Some(text.into()), ..MessageContent::default() };
     NewMessage {
         id,
@@ -281,12 +281,17 @@ pub fn text_message(id: MessageId, at: UtcMs, text: &str) -> NewMessage {
     }
 }
 
-pub async fn new_tenant(db: &Db, name: &str) -> TenantId {
+pub(crate) async fn new_tenant(db: &Db, name: &str) -> TenantId {
     let new = NewTenant { name: name.to_owned(), time_zone: "Europe/Madrid".to_owned() };
     db.create_tenant(&new).await.unwrap()
 }
 
-pub async fn number(db: &Db, tenant: TenantId, queue: QueueId, phone_number_id: &str) -> ChannelAccountId {
+pub(crate) async fn number(
+    db: &Db,
+    tenant: TenantId,
+    queue: QueueId,
+    phone_number_id: &str,
+) -> ChannelAccountId {
     let new = NewNumber {
         phone_number_id: phone_number_id.to_owned(),
         waba_id: "102290129340398".to_owned(),
@@ -300,6 +305,6 @@ pub async fn number(db: &Db, tenant: TenantId, queue: QueueId, phone_number_id: 
 }
 
 /// A device id that comes from no clock.
-pub fn device(byte: u8) -> DeviceId {
+pub(crate) fn device(byte: u8) -> DeviceId {
     DeviceId::from_bytes([byte; 16])
 }

@@ -4,7 +4,7 @@ use deskbell_backend::http::openapi::document;
 use serde_json::Value;
 
 /// Fails when `value` is not what the schema of this name says.
-pub fn assert_fits(name: &str, value: &Value) {
+pub(crate) fn assert_fits(name: &str, value: &Value) {
     let document = document();
     let schema = &document["components"]["schemas"][name];
     assert!(schema.is_object() || name == "Any", "no schema {name}");
@@ -14,7 +14,7 @@ pub fn assert_fits(name: &str, value: &Value) {
 }
 
 /// Whether `value` is what the schema says.
-pub fn fits(document: &Value, schema: &Value, value: &Value) -> bool {
+pub(crate) fn fits(document: &Value, schema: &Value, value: &Value) -> bool {
     let mut faults = Vec::new();
     check(document, schema, value, "", &mut faults);
     faults.is_empty()

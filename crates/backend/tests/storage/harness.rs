@@ -21,10 +21,10 @@ use deskbell_domain::{
 const START_MS: i64 = 1_795_305_600_000;
 
 #[derive(Clone)]
-pub struct TestClock(Arc<AtomicI64>);
+pub(crate) struct TestClock(Arc<AtomicI64>);
 
 impl TestClock {
-    pub fn forward(&self, ms: i64) {
+    pub(crate) fn forward(&self, ms: i64) {
         self.0.fetch_add(ms, Ordering::SeqCst);
     }
 }
@@ -36,19 +36,19 @@ impl Clock for TestClock {
 }
 
 /// Where one test's storage is, and how to open it again.
-pub struct World {
-    pub db: Db,
-    pub clock: TestClock,
-    pub master: MasterKey,
-    pub data: DataLocation,
-    pub key_location: KeyLocation,
-    pub folder: tempfile::TempDir,
+pub(crate) struct World {
+    pub(crate) db: Db,
+    pub(crate) clock: TestClock,
+    pub(crate) master: MasterKey,
+    pub(crate) data: DataLocation,
+    pub(crate) key_location: KeyLocation,
+    pub(crate) folder: tempfile::TempDir,
     /// PostgreSQL: a superuser's address of the data's database, for what no program may do.
-    pub superuser: Option<String>,
+    pub(crate) superuser: Option<String>,
 }
 
 impl World {
-    pub async fn sqlite() -> Self {
+    pub(crate) async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = DataLocation::Sqlite { dir: folder.path().join("data") };
         let keys = KeyLocation::Sqlite { dir: folder.path().join("keys") };
@@ -56,7 +56,7 @@ impl World {
     }
 
     /// `None`, with a word about it, where there is no server.
-    pub async fn postgres() -> Option<Self> {
+    pub(crate) async fn postgres() -> Option<Self> {
         let Ok(url) = std::env::var("DESKBELL_TEST_PG_URL") else {
             println!("SKIPPED on PostgreSQL: DESKBELL_TEST_PG_URL is not set");
             return None;
@@ -96,22 +96,22 @@ impl World {
     }
 
     /// The same storage, opened by another process as it were.
-    pub async fn another(&self) -> Db {
+    pub(crate) async fn another(&self) -> Db {
         open(&self.data, &self.key_location, &self.master, &self.clock).await
     }
 
     /// Closes the storage and opens it again.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.db.close().await;
         self.db = self.another().await;
     }
 
-    pub fn is_postgres(&self) -> bool {
+    pub(crate) fn is_postgres(&self) -> bool {
         self.db.engine() == Engine::Postgres
     }
 
     /// Runs a statement as a superuser of PostgreSQL, whom row security does not bind.
-    pub async fn as_superuser(&self, statement: String) -> Vec<sqlx::postgres::PgRow> {
+    pub(crate) async fn as_superuser(&self, statement: String) -> Vec<sqlx::postgres::PgRow> {
         use sqlx::{Connection as _, Executor as _};
         let url = self.superuser.as_deref().unwrap();
         let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
@@ -120,13 +120,13 @@ impl World {
         rows
     }
 
-    pub async fn tenant(&self, name: &str) -> Tenant {
+    pub(crate) async fn tenant(&self, name: &str) -> Tenant {
         let new = NewTenant { name: name.to_owned(), time_zone: "Europe/Madrid".to_owned() };
         self.db.tenant(self.db.create_tenant(&new).await.unwrap())
     }
 
     /// A tenant with a queue, an agent who works it, and an account that leads to it.
-    pub async fn office(&self, name: &str) -> Office {
+    pub(crate) async fn office(&self, name: &str) -> Office {
         let tenant = self.tenant(name).await;
         let mut tx = tenant.begin().await.unwrap();
         let queue = queue::create(&mut tx, "Sales").await.unwrap();
@@ -152,20 +152,20 @@ async fn open(data: &DataLocation, keys: &KeyLocation, master: &MasterKey, clock
     Db::open(data, keys, OneBackup::Allow).await.unwrap()
 }
 
-pub struct Office {
-    pub tenant: Tenant,
-    pub queue: QueueId,
-    pub agent: UserId,
-    pub account: ChannelAccountId,
+pub(crate) struct Office {
+    pub(crate) tenant: Tenant,
+    pub(crate) queue: QueueId,
+    pub(crate) agent: UserId,
+    pub(crate) account: ChannelAccountId,
 }
 
 impl Office {
-    pub fn id(&self) -> TenantId {
+    pub(crate) fn id(&self) -> TenantId {
         self.tenant.id()
     }
 
     /// The customer with this number, and the conversation with them.
-    pub async fn customer(&self, tx: &mut Tx, number: &str) -> (WritableContact, Conversation) {
+    pub(crate) async fn customer(&self, tx: &mut Tx, number: &str) -> (WritableContact, Conversation) {
         let profile = Profile { name: Some(Sensitive::from("Lucía Ferrán")), username: None };
         let contact = contact::find_or_create(tx, &[phone(number)], &profile).await.unwrap();
         let at = tx.now();
@@ -175,7 +175,7 @@ impl Office {
     }
 }
 
-pub fn agent(name: &str, email: &str) -> NewUser {
+pub(crate) fn agent(name: &str, email: &str) -> NewUser {
     NewUser {
         name: Sensitive::from(name),
         email: Sensitive::from(email),
@@ -184,11 +184,11 @@ pub fn agent(name: &str, email: &str) -> NewUser {
     }
 }
 
-pub fn phone(number: &str) -> Alias {
+pub(crate) fn phone(number: &str) -> Alias {
     Alias::Phone(PhoneNumber::parse(number).unwrap())
 }
 
-pub fn inbound(tx: &Tx, text: &str, wamid: &str) -> NewMessage {
+pub(crate) fn inbound(tx: &Tx, text: &str, wamid: &str) -> NewMessage {
     NewMessage {
         id: fresh::message_id(tx.now()).unwrap(),
         kind: MessageKind::Text,
@@ -203,7 +203,7 @@ pub fn inbound(tx: &Tx, text: &str, wamid: &str) -> NewMessage {
     }
 }
 
-pub fn outbound(tx: &Tx, author: UserId, text: &str) -> NewMessage {
+pub(crate) fn outbound(tx: &Tx, author: UserId, text: &str) -> NewMessage {
     NewMessage {
         direction: Direction::Outbound,
         origin: Origin::Agent,
@@ -216,7 +216,7 @@ pub fn outbound(tx: &Tx, author: UserId, text: &str) -> NewMessage {
 }
 
 /// Copies a folder with what is in it.
-pub fn copy_folder(from: &Path, to: &Path) {
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -230,14 +230,14 @@ pub fn copy_folder(from: &Path, to: &Path) {
 }
 
 /// A server's address, in parts.
-pub struct Server {
-    pub user: String,
-    pub password: String,
+pub(crate) struct Server {
+    pub(crate) user: String,
+    pub(crate) password: String,
     host: String,
 }
 
 impl Server {
-    pub fn parse(url: &str) -> Self {
+    pub(crate) fn parse(url: &str) -> Self {
         let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
         let (login, place) = rest.split_once('@').unwrap_or(("postgres", rest));
         let (user, password) = login.split_once(':').unwrap_or((login, "deskbell-test"));
@@ -245,7 +245,7 @@ impl Server {
         Self { user: user.to_owned(), password: password.to_owned(), host: host.to_owned() }
     }
 
-    pub fn url(&self, user: &str, database: &str) -> String {
+    pub(crate) fn url(&self, user: &str, database: &str) -> String {
         format!("postgres://{user}:{}@{}/{database}", self.password, self.host)
     }
 }

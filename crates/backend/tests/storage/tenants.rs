@@ -133,6 +133,8 @@ async fn a_forgotten_where_returns_nothing_of_others() {
     let mut nobody = by_hand(&world, None).await;
     assert_eq!(count(&mut nobody, "staff").await, 0, "without a tenant there is nothing");
 
+    forgetful.close().await.unwrap();
+    nobody.close().await.unwrap();
     // The control: without row security the same statement returns everybody's.
     world.as_superuser("ALTER TABLE deskbell.staff DISABLE ROW LEVEL SECURITY".to_owned()).await;
     let mut forgetful = by_hand(&world, Some(one.id())).await;

@@ -105,7 +105,7 @@ impl Shared {
         let control_secret = if config.control { Some(one_run_secret()?) } else { None };
         let state = State {
             random: Random::of(config.seed, "faults"),
-            messages: 0,
+            messages: config.first_message,
             inboxes: vec![Vec::new(); people.len()],
             chats: HashMap::new(),
             throughput: HashMap::new(),

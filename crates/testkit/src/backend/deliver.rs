@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deskbell_domain::{ConversationId, Entity, EpochId, Scope, UserId, UtcMs};
+use deskbell_domain::{ConversationId, Entity, EntityId, EpochId, Scope, UserId, UtcMs};
 use deskbell_protocol::entity::Kind;
 use deskbell_protocol::limits::NEWEST_MESSAGES;
 use deskbell_protocol::problem::ProblemCode;
@@ -13,7 +13,7 @@ use deskbell_protocol::sync::{
 use deskbell_protocol::version::ProtocolRange;
 use serde::{Deserialize, Serialize};
 
-use super::{Backend, Key, Op};
+use super::{Backend, Key, Op, WHISPER};
 
 /// Messages in one page of the model's history: fewer than on the wire, so that there are pages.
 const HISTORY_MESSAGES: usize = 7;
@@ -40,7 +40,7 @@ struct SnapshotToken {
 struct HistoryToken {
     conversation: ConversationId,
     before_at: UtcMs,
-    before_id: String,
+    before_id: EntityId,
 }
 
 impl Backend {
@@ -180,17 +180,15 @@ impl Backend {
     fn enter(&self, items: &mut BTreeMap<Key, Item>, history: &mut Vec<HistoryStart>, key: &Key) {
         let conversation = ConversationId::of(key.id);
         items.insert(key.clone(), self.item(key));
-        let messages = self.messages(conversation);
+        let messages = self.places(conversation);
         let older = messages.len().saturating_sub(NEWEST_MESSAGES);
-        for (message, _) in &messages[older..] {
-            items.insert(message.clone(), self.item(message));
+        for (_, message) in &messages[older..] {
+            items.insert((*message).clone(), self.item(message));
         }
-        for (follower, row) in &self.data.rows {
-            if row.root == *key && follower != key && follower.kind != Kind::Message.as_str() {
-                items.insert(follower.clone(), self.item(follower));
-            }
+        for (follower, _) in self.of_kind(WHISPER).filter(|(_, row)| row.root == *key) {
+            items.insert(follower.clone(), self.item(follower));
         }
-        let older = (older > 0).then(|| history_token(conversation, &messages[older]));
+        let older = (older > 0).then(|| history_token(conversation, messages[older]));
         history.push(HistoryStart { conversation, older });
     }
 
@@ -260,19 +258,16 @@ impl Backend {
         if !self.sees(user, &Key::conversation(conversation)) {
             return Err(ProblemCode::NotFound);
         }
-        let mut messages = self.messages(conversation);
-        messages.retain(|(key, body)| (body.at, key.id.to_string()) < (token.before_at, token.before_id.clone()));
+        let mut messages = self.places(conversation);
+        messages.retain(|(at, key)| (*at, key.id) < (token.before_at, token.before_id));
         let first = messages.len().saturating_sub(HISTORY_MESSAGES);
-        let older = (first > 0).then(|| history_token(conversation, &messages[first]));
-        let items = messages[first..].iter().rev().map(|(key, _)| self.item(key)).collect();
+        let older = (first > 0).then(|| history_token(conversation, messages[first]));
+        let items = messages[first..].iter().rev().map(|(_, key)| self.item(key)).collect();
         Ok(HistoryPage { items, history: HistoryStart { conversation, older } })
     }
 }
 
-fn history_token(
-    conversation: ConversationId,
-    (key, body): &(Key, deskbell_protocol::entity::MessageBody),
-) -> PageToken {
-    let token = HistoryToken { conversation, before_at: body.at, before_id: key.id.to_string() };
+fn history_token(conversation: ConversationId, (at, key): (UtcMs, &Key)) -> PageToken {
+    let token = HistoryToken { conversation, before_at: at, before_id: key.id };
     PageToken(serde_json::to_string(&token).expect("a token is JSON"))
 }

@@ -306,25 +306,46 @@ fn socket() -> Value {
 
 fn commands() -> Value {
     let conversation = ("conversation", of("Id"));
-    let act = tagged("What is to be done.", "act", &[
-        ("send_text", &[conversation.clone(), ("message", of("Id")), ("text", text())]),
-        ("mark_read", &[conversation.clone(), ("through", of("Time"))]),
-        ("claim", std::slice::from_ref(&conversation)),
-        ("release", std::slice::from_ref(&conversation)),
-        ("resolve", std::slice::from_ref(&conversation)),
-        ("reopen", std::slice::from_ref(&conversation)),
-    ]);
-    let outcome = tagged("What became of it.", "status", &[
-        ("applied", &[("seq", of("Seq"))]),
-        ("rejected", &[("code", words(
-            "Why.",
-            &[
-                "not_found", "forbidden", "bad_command", "command_id_reused", "window_closed",
-                "context_changed", "taken_by_other", "erased", "account_disconnected",
-            ],
-        ))]),
-        ("retry", &[("after_ms", json!({ "type": "integer" }))]),
-    ]);
+    let act = tagged(
+        "What is to be done.",
+        "act",
+        &[
+            ("send_text", &[conversation.clone(), ("message", of("Id")), ("text", text())]),
+            ("mark_read", &[conversation.clone(), ("through", of("Time"))]),
+            ("claim", std::slice::from_ref(&conversation)),
+            ("release", std::slice::from_ref(&conversation)),
+            ("resolve", std::slice::from_ref(&conversation)),
+            ("reopen", std::slice::from_ref(&conversation)),
+        ],
+    );
+    let outcome = tagged(
+        "What became of it.",
+        "status",
+        &[
+            ("applied", &[("seq", of("Seq"))]),
+            (
+                "rejected",
+                &[(
+                    "code",
+                    words(
+                        "Why.",
+                        &[
+                            "not_found",
+                            "forbidden",
+                            "bad_command",
+                            "command_id_reused",
+                            "window_closed",
+                            "context_changed",
+                            "taken_by_other",
+                            "erased",
+                            "account_disconnected",
+                        ],
+                    ),
+                )],
+            ),
+            ("retry", &[("after_ms", json!({ "type": "integer" }))]),
+        ],
+    );
     json!({
         "Seen": object("What the author of a command had seen.", &[
             ("version", of("Seq")),

@@ -2,7 +2,7 @@ use axum::extract::State;
 use deskbell_protocol::sync::{HelloRequest, HelloResponse};
 
 use crate::auth::Caller;
-use crate::http::extract::{Json};
+use crate::http::extract::Json;
 use crate::problem::Answer;
 use crate::serve::Backend;
 use crate::sync;

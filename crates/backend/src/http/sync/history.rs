@@ -1,5 +1,5 @@
 use axum::extract::State;
-use deskbell_protocol::sync::{PageQuery, HistoryPage};
+use deskbell_protocol::sync::{HistoryPage, PageQuery};
 
 use crate::auth::Caller;
 use crate::http::extract::{Json, Query};
