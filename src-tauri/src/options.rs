@@ -11,6 +11,12 @@ pub(crate) struct AutomationRefused {
 /// The variables that make the web view open to automation.
 const AUTOMATION: [&str; 2] = ["TAURI_AUTOMATION", "TAURI_WEBVIEW_AUTOMATION"];
 
+/// Whether a WebDriver drives this window. Never true but in a build for tests.
+pub(crate) fn is_driven() -> bool {
+    cfg!(feature = "automation")
+        && AUTOMATION.into_iter().any(|variable| std::env::var_os(variable).is_some())
+}
+
 /// Refuses to start where somebody asks for automation of a build that is not made for tests.
 pub(crate) fn refuse_automation() -> Result<(), AutomationRefused> {
     if cfg!(feature = "automation") {

@@ -1,6 +1,8 @@
 use tauri::webview::NewWindowResponse;
 use tauri::{AppHandle, Manager as _, Url, WebviewUrl, WebviewWindowBuilder};
 
+use crate::options;
+
 const LABEL: &str = "main";
 
 /// The size the interface is drawn for, in logical pixels.
@@ -15,7 +17,9 @@ pub(crate) fn open(app: &AppHandle) -> tauri::Result<()> {
         .title("Deskbell")
         .inner_size(SIZE.0, SIZE.1)
         .min_inner_size(SIZE_MIN.0, SIZE_MIN.1)
-        .incognito(true)
+        // Nothing the web view would keep outlives the window. WebKit lets no driver near such a view, so that a driven
+        // one, which only a build for tests has, is an ordinary one.
+        .incognito(!options::is_driven())
         .on_navigation(is_own_page)
         .on_new_window(|_url, _features| NewWindowResponse::Deny)
         .build()?;

@@ -22,8 +22,8 @@ use serde_json::json;
 
 const CONVERSATIONS: u64 = 5;
 const MESSAGES_EACH: u64 = 7;
-const SEEDS: u64 = 60;
-const STEPS: u32 = 90;
+const SEEDS: u64 = 8;
+const STEPS: u32 = 80;
 
 #[tokio::test]
 async fn both_stores_answer_the_same_to_every_step_and_every_look() {
@@ -46,9 +46,7 @@ async fn run(seed: u64) {
             story.step(&restored, gap.map(|gap| gap.0))
         };
         let context = format!("seed {seed}, step {number}: {step:?}");
-        let (a, b) = (memory.apply(&step).await, sealed.apply(&step).await);
-        if a != b && matches!(step, StoreStep::FinishSnapshot { .. }) { println!("skip {seed} {number}"); return; }
-        assert_eq!(a, b, "{context}");
+        assert_eq!(memory.apply(&step).await, sealed.apply(&step).await, "{context}");
         if story.random.chance(5) {
             sealed.close().await;
             sealed = place.open().await;
@@ -65,20 +63,20 @@ async fn compare(memory: &MemoryStore, sealed: &impl StoreAndViews, story: &mut 
     let user = story.user();
     assert_eq!(memory.user(user).await, sealed.user(user).await, "{context}");
     for view in [ListView::Mine, ListView::Unassigned, ListView::All, ListView::Resolved] {
+        let whole = ListQuery { view, offset: 0, limit: 100, me };
         let part = ListQuery { view, offset: story.small(5), limit: story.small(4), me };
-        for query in [ListQuery { view, offset: 0, limit: 100, me }, part] {
-            assert_eq!(memory.list(query).await, sealed.list(query).await, "{query:?} after {context}");
-        }
+        let query = if story.random.chance(60) { whole } else { part };
+        assert_eq!(memory.list(query).await, sealed.list(query).await, "{query:?} after {context}");
     }
-    for conversation in (0..CONVERSATIONS).map(conversation) {
+    for _ in 0..2 {
+        let conversation = story.conversation();
         let query = ThreadQuery { conversation, limit: story.small(9), me };
-        let thread = memory.thread(query).await;
-        assert_eq!(thread, sealed.thread(query).await, "{query:?} after {context}");
+        assert_eq!(memory.thread(query).await, sealed.thread(query).await, "{query:?} after {context}");
         let before = story.message(conversation);
         let query = OlderQuery { conversation, before, limit: story.small(9) };
         assert_eq!(memory.older(query).await, sealed.older(query).await, "{query:?} after {context}");
-        let headers = (memory.header(conversation, me).await, sealed.header(conversation, me).await);
-        assert_eq!(headers.0, headers.1, "{context}");
+        let header = memory.header(conversation, me).await;
+        assert_eq!(header, sealed.header(conversation, me).await, "{context}");
         assert_eq!(memory.gap(conversation).await, sealed.gap(conversation).await, "{context}");
         assert_eq!(memory.draft(conversation).await, sealed.draft(conversation).await, "{context}");
     }
@@ -217,7 +215,7 @@ impl Story {
         let root = conversation.entity();
         match self.random.below(20) {
             0..=5 => {
-                let body = json(&self.conversation_body(conversation));
+                let body = fx::json(&self.conversation_body(conversation));
                 self.any(Kind::Conversation.into(), root, root, body)
             }
             6..=13 => self.message_item(conversation),
@@ -350,8 +348,4 @@ impl Story {
         ids.dedup();
         ids
     }
-}
-
-fn json(body: &ConversationBody) -> serde_json::Value {
-    fx::json(body)
 }

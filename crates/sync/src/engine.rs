@@ -352,6 +352,3 @@ impl Engine {
         self.now.plus_ms(pause)
     }
 }
-
-#[cfg(test)]
-mod tests;

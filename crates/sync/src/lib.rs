@@ -28,6 +28,7 @@ pub use engine::Engine;
 pub use event::{Answer, EnqueueError, Event, Failure, FailureKind, NewCommand};
 pub use memory::MemoryStore;
 pub use store::{
-    Applied, CommandState, OutboxItem, Outcomes, Position, Restored, SnapshotProgress, Store, StoreError, StoreStep,
+    Applied, CommandState, OutboxItem, Outcomes, Position, Restored, SnapshotProgress, Store, StoreError,
+    StoreStep,
 };
 pub use view::Views;

@@ -42,9 +42,10 @@ pub fn read_through<'a>(
     base: Option<UtcMs>,
     pending: impl IntoIterator<Item = &'a OutboxItem>,
 ) -> Option<UtcMs> {
-    let own = pending.into_iter().filter(|item| item.is_pending()).filter_map(|item| match item.command.act {
-        Act::MarkRead { through, .. } => Some(through),
-        _ => None,
-    });
+    let own =
+        pending.into_iter().filter(|item| item.is_pending()).filter_map(|item| match item.command.act {
+            Act::MarkRead { through, .. } => Some(through),
+            _ => None,
+        });
     base.into_iter().chain(own).max()
 }

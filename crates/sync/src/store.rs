@@ -3,7 +3,9 @@
 //! Two files, so no step writes to both. Each [`StoreStep`] says which one it belongs to, and is one transaction
 //! there: after a crash it happened or it did not.
 
-use deskbell_domain::{CommandId, ConversationId, EntityId, EpochId, Open, RefreshId, Scope, Sensitive, UtcMs};
+use deskbell_domain::{
+    CommandId, ConversationId, EntityId, EpochId, Open, RefreshId, Scope, Sensitive, UtcMs,
+};
 use deskbell_protocol::command::{Command, RejectCode};
 use deskbell_protocol::sync::{Cursor, Frame, HistoryStart, Item, PageToken, Seq, SnapshotPage};
 use serde::{Deserialize, Serialize};
@@ -236,7 +238,10 @@ pub struct Outcomes {
 impl Outcomes {
     /// Whether there is nothing to write.
     pub const fn is_empty(&self) -> bool {
-        self.applied.is_empty() && self.refused.is_empty() && self.removed.is_empty() && self.resend.is_empty()
+        self.applied.is_empty()
+            && self.refused.is_empty()
+            && self.removed.is_empty()
+            && self.resend.is_empty()
     }
 }
 

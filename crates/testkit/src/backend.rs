@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deskbell_domain::{
-    CommandId, ConversationId, Entity, EntityId, EpochId, ErasureId, MessageId, Open, QueueId, Scope, UserId, UtcMs,
+    CommandId, ConversationId, Entity, EntityId, EpochId, ErasureId, MessageId, Open, QueueId, Scope, UserId,
+    UtcMs,
 };
 use deskbell_protocol::command::Outcome;
 use deskbell_protocol::entity::{ConversationBody, Kind, MessageBody};
@@ -304,9 +305,8 @@ impl Backend {
         let mut enters: BTreeSet<usize> = BTreeSet::new();
         for (index, change) in self.data.log.iter().enumerate() {
             let before = latest.insert((change.key.clone(), change.scope), index);
-            let entered = before.is_some_and(|before| {
-                enters.contains(&before) || self.data.log[before].op == Op::Scope
-            });
+            let entered = before
+                .is_some_and(|before| enters.contains(&before) || self.data.log[before].op == Op::Scope);
             if change.op == Op::Put && entered {
                 enters.insert(index);
             }
@@ -403,7 +403,10 @@ impl Backend {
     /// What a user may see.
     pub fn scopes(&self, user: UserId) -> Vec<Scope> {
         let queues = self.rights.get(&user).into_iter().flat_map(|rights| &rights.queues);
-        [Scope::Tenant, Scope::User(user)].into_iter().chain(queues.map(|queue| Scope::Queue(*queue))).collect()
+        [Scope::Tenant, Scope::User(user)]
+            .into_iter()
+            .chain(queues.map(|queue| Scope::Queue(*queue)))
+            .collect()
     }
 
     /// The version of a user's rights.
@@ -518,7 +521,8 @@ impl Backend {
 
     /// The places of a conversation's messages, oldest first.
     fn places(&self, id: ConversationId) -> Vec<(UtcMs, &Key)> {
-        let of_conversation = self.of_kind(Kind::Message.as_str()).filter(|(_, row)| row.root.id == id.entity());
+        let of_conversation =
+            self.of_kind(Kind::Message.as_str()).filter(|(_, row)| row.root.id == id.entity());
         let at = |row: &Row| row.body.get("at").and_then(Value::as_i64).map(UtcMs::from_ms);
         let mut places: Vec<(UtcMs, &Key)> =
             of_conversation.filter_map(|(key, row)| Some((at(row)?, key))).collect();

@@ -1,12 +1,13 @@
 //! Ids, bodies and commands for tests. Ids of different kinds never coincide by chance.
 
 use deskbell_domain::{
-    ChannelAccountId, CommandId, ContactId, ConversationId, ConversationStatus, DeliveryStatus, Direction, Entity,
-    EntityId, MessageId, MessageKind, Open, Origin, Priority, QueueId, Sensitive, UserId, UtcMs,
+    ChannelAccountId, CommandId, ContactId, ConversationId, ConversationStatus, DeliveryStatus, Direction,
+    Entity, EntityId, MessageId, MessageKind, Open, Origin, Priority, QueueId, Sensitive, UserId, UtcMs,
 };
 use deskbell_protocol::command::{Act, Command, Seen};
 use deskbell_protocol::entity::{
-    ContactCard, ConversationBody, Kind, MessageBody, MessageContent, QueueBody, ReadMarkBody, TenantBody, UserBody,
+    ContactCard, ConversationBody, Kind, MessageBody, MessageContent, QueueBody, ReadMarkBody, TenantBody,
+    UserBody,
 };
 use deskbell_protocol::sync::{Cursor, Frame, HistoryStart, Item, ItemOp, PageToken, Seq, SnapshotPage};
 use serde::Serialize;
@@ -215,7 +216,13 @@ pub const fn command(id: CommandId, created_at: UtcMs, act: Act) -> Command {
 }
 
 /// A reply.
-pub fn reply(id: CommandId, conversation: ConversationId, message: MessageId, text: &str, at: UtcMs) -> Command {
+pub fn reply(
+    id: CommandId,
+    conversation: ConversationId,
+    message: MessageId,
+    text: &str,
+    at: UtcMs,
+) -> Command {
     command(id, at, Act::SendText { conversation, message, text: Sensitive::from(text) })
 }
 

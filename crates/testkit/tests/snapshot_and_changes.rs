@@ -38,11 +38,7 @@ fn act(backend: &mut Backend, random: &mut Random, n: u32) {
         backend.command(who, &fixtures::command(command_id(n), at, act), at);
     };
     match random.below(12) {
-        0 => command(Act::SendText {
-            conversation: target,
-            message: fixtures::message(n),
-            text: "x".into(),
-        }),
+        0 => command(Act::SendText { conversation: target, message: fixtures::message(n), text: "x".into() }),
         1 => command(Act::MarkRead { conversation: target, through: at }),
         2 => command(Act::Claim { conversation: target }),
         3 => command(Act::Release { conversation: target }),
@@ -64,7 +60,13 @@ async fn done(store: &MemoryStore, step: StoreStep) {
     store.apply(&step).await.unwrap();
 }
 
-async fn take_snapshot(store: &MemoryStore, backend: &mut Backend, random: &mut Random, user: UserId, changing: bool) {
+async fn take_snapshot(
+    store: &MemoryStore,
+    backend: &mut Backend,
+    random: &mut Random,
+    user: UserId,
+    changing: bool,
+) {
     let scopes: Vec<Scope> = backend.scopes(user);
     done(store, StoreStep::SetScopes { scopes, restart: true }).await;
     let mut next = None;

@@ -18,7 +18,7 @@ use crate::process::{self, Running};
 const KEYRING_PASSWORD: &str = "throwaway";
 
 /// The screen: the size the pictures of the design have.
-const SCREEN: &str = "1280x800x24";
+const SCREEN: &str = "1440x900x24";
 
 /// Variables of the user's session that must not reach into this one.
 const FOREIGN: &[&str] = &[

@@ -174,7 +174,7 @@ impl KeyStore {
     /// Closes its connections. Keys in memory are wiped with the last clone.
     pub async fn close(&self) {
         match &self.0.backing {
-            Backing::Sqlite(file) => file.read().await.database().close().await,
+            Backing::Sqlite(file) => file.read().await.close().await,
             Backing::Postgres(pool) => pool.close().await,
         }
     }

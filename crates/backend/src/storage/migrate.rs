@@ -1,7 +1,7 @@
 use deskbell_domain::UtcMs;
 
 use super::session::{Database, Session};
-use super::statement::{pair, sql};
+use super::statement::{Statement, pair, sql};
 use super::value::values;
 use super::{Result, StorageError};
 
@@ -34,22 +34,24 @@ pub(crate) const POSTGRES_DATA: &[Migration] =
 /// PostgreSQL: the key store's database.
 pub(crate) const POSTGRES_KEYS: &[Migration] = tree!("postgres/keys" / "0001_keys");
 
-const CREATE_VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (
-  version    BIGINT NOT NULL PRIMARY KEY,
-  name       TEXT   NOT NULL,
-  applied_at BIGINT NOT NULL
-)";
+/// `INTEGER` of SQLite is `BIGINT` of PostgreSQL.
+const CREATE_VERSIONS: Statement = pair(
+    "CREATE TABLE IF NOT EXISTS schema_version (
+       version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS schema_version (
+       version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)",
+);
 
-const FOUND: super::statement::Statement = sql("SELECT COALESCE(MAX(version), 0) FROM schema_version");
-const HAS_VERSIONS: super::statement::Statement = pair(
+const FOUND: Statement = sql("SELECT COALESCE(MAX(version), 0) FROM schema_version");
+const HAS_VERSIONS: Statement = pair(
     "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_version'",
     "SELECT COUNT(*) FROM pg_tables WHERE tablename = 'schema_version' AND schemaname = current_schema()",
 );
-const APPLIED: super::statement::Statement =
+const APPLIED: Statement =
     sql("INSERT INTO schema_version (version, name, applied_at) VALUES ($1, $2, $3)");
 
 /// Two programs that start at once migrate one after the other. SQLite's write lock does the same by itself.
-const LOCK: super::statement::Statement = pair("SELECT 1", "SELECT 1 FROM pg_advisory_xact_lock(7165301)");
+const LOCK: Statement = pair("SELECT 1", "SELECT 1 FROM pg_advisory_xact_lock(7165301)");
 
 /// Brings a database up to date, each step in a transaction of its own.
 ///
@@ -59,7 +61,7 @@ pub(crate) async fn migrate(database: &Database, tree: &'static [Migration], now
     loop {
         let mut session = database.begin().await?;
         session.all(&LOCK, values![]).await?;
-        session.execute_script(CREATE_VERSIONS).await?;
+        session.execute(&CREATE_VERSIONS, values![]).await?;
         let found = session.one(&FOUND, values![]).await?.take::<i64>("schema_version.version")?;
         let Some(next) = next(tree, found)? else { return session.commit().await };
         session.execute_script(next.script).await?;
@@ -96,9 +98,82 @@ fn next(tree: &'static [Migration], found: i64) -> Result<Option<&'static Migrat
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::storage::postgres;
     use crate::storage::sqlite::SqliteFile;
+    use deskbell_domain::Sensitive;
     use deskbell_seal::Key;
+    use sqlx::{Connection as _, Executor as _, Row as _};
+
+    /// Tables with their columns: name, type in SQLite's words, whether it may be NULL.
+    type Schema = BTreeMap<String, Vec<(String, String, bool)>>;
+
+    async fn sqlite_schema(trees: &[&'static [Migration]]) -> Schema {
+        let folder = tempfile::tempdir().unwrap();
+        let mut schema = Schema::new();
+        for (index, tree) in trees.iter().enumerate() {
+            let path = folder.path().join(format!("{index}.db"));
+            let file = SqliteFile::open(&path, &Key::from_bytes([1; 32])).await.unwrap();
+            migrate(&Database::Sqlite(file.clone()), tree, UtcMs::from_ms(5)).await.unwrap();
+            let columns = "SELECT t.name, c.name, c.type, c.\"notnull\" FROM sqlite_schema t, pragma_table_info(t.name) c
+                           WHERE t.type = 'table' ORDER BY t.name, c.cid";
+            for row in file.readers().fetch_all(columns).await.unwrap() {
+                let column = (row.get(1), row.get(2), row.get::<i64, _>(3) == 0);
+                schema.entry(row.get(0)).or_default().push(column);
+            }
+            file.close().await;
+        }
+        // Each file counts its own migrations, in the same columns.
+        schema.get_mut("schema_version").unwrap().truncate(3);
+        schema
+    }
+
+    async fn postgres_schema(server: &str, tree: &'static [Migration]) -> Schema {
+        let name = format!("schema_{}", hex::encode(deskbell_seal::random::<8>().unwrap()));
+        let mut connection = sqlx::PgConnection::connect(server).await.unwrap();
+        let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+        connection.execute(sqlx::raw_sql(create)).await.unwrap();
+        for role in [postgres::OWNER_ROLE, postgres::APP_ROLE] {
+            // Another test may make it at the same moment; that it is there is what counts.
+            let create = sqlx::AssertSqlSafe(format!("CREATE ROLE {role} LOGIN"));
+            let _there = connection.execute(sqlx::raw_sql(create)).await;
+        }
+        let (base, _) = server.rsplit_once('/').unwrap();
+        let pool = postgres::connect(&Sensitive::new(format!("{base}/{name}"))).await.unwrap();
+        pool.execute("CREATE SCHEMA deskbell").await.unwrap();
+        migrate(&Database::Postgres(pool.clone()), tree, UtcMs::from_ms(5)).await.unwrap();
+        let columns = "SELECT table_name::text, column_name::text, data_type::text, is_nullable::text
+                       FROM information_schema.columns WHERE table_schema = 'deskbell'
+                       ORDER BY table_name, ordinal_position";
+        let mut schema = Schema::new();
+        for row in pool.fetch_all(columns).await.unwrap() {
+            let word = match row.get::<&str, _>(2) {
+                "bytea" => "BLOB",
+                "bigint" => "INTEGER",
+                "text" => "TEXT",
+                other => panic!("{other} is no portable type"),
+            };
+            let column = (row.get(1), word.to_owned(), row.get::<&str, _>(3) == "YES");
+            schema.entry(row.get(0)).or_default().push(column);
+        }
+        pool.close().await;
+        schema
+    }
+
+    #[tokio::test]
+    async fn both_engines_have_the_same_tables_and_columns() {
+        let Ok(server) = std::env::var("DESKBELL_TEST_PG_URL") else {
+            println!("SKIPPED: DESKBELL_TEST_PG_URL is not set");
+            return;
+        };
+        let sqlite = sqlite_schema(&[SQLITE_DIRECTORY, SQLITE_ARRIVALS, SQLITE_TENANT]).await;
+        assert!(sqlite.len() > 20);
+        assert_eq!(sqlite, postgres_schema(&server, POSTGRES_DATA).await);
+        let sqlite = sqlite_schema(&[SQLITE_KEYS]).await;
+        assert_eq!(sqlite, postgres_schema(&server, POSTGRES_KEYS).await);
+    }
 
     #[tokio::test]
     async fn a_database_is_migrated_once_and_refused_when_newer() {

@@ -15,8 +15,13 @@ use deskbell_testkit::fixtures as fx;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-/// Who looks, in all tests.
-pub const CACHE_KEY: [u8; 32] = [0xc4; 32];
+pub fn cache_key() -> Key {
+    Key::from_bytes([0xc4; 32])
+}
+
+pub fn outbox_key() -> Key {
+    Key::from_bytes([0x0b; 32])
+}
 
 /// A store's folder.
 pub struct Place {
@@ -39,7 +44,7 @@ impl Place {
     pub fn files(&self) -> Files {
         Files {
             cache: self.cache(),
-            cache_key: Key::from_bytes(CACHE_KEY),
+            cache_key: cache_key(),
             outbox: self.outbox(),
             outbox_key: outbox_key(),
         }
@@ -76,10 +81,6 @@ impl Place {
         bytes.sort();
         bytes
     }
-}
-
-pub fn outbox_key() -> Key {
-    Key::from_bytes([0x0b; 32])
 }
 
 /// A connection of somebody who knows the key.

@@ -83,8 +83,8 @@ impl Outbox {
         let order = self.next_order;
         self.next_order += 1;
         let (id, lane) = (item.id(), item.lane());
-        let waits = flight == Flight::Free
-            && matches!(item.state, CommandState::Ready | CommandState::Sending);
+        let waits =
+            flight == Flight::Free && matches!(item.state, CommandState::Ready | CommandState::Sending);
         self.entries.insert(id, Entry { item, order, flight, not_before: None, attempts: 0, alone: false });
         if waits {
             self.join_lane(lane, id, order);
@@ -450,10 +450,8 @@ impl Engine {
     }
 
     pub(super) fn commands_failed(&mut self, ids: &[CommandId], failure: Failure) {
-        let is_ours = matches!(
-            failure.kind,
-            FailureKind::Refused(ProblemCode::BadRequest | ProblemCode::TooLarge)
-        );
+        let is_ours =
+            matches!(failure.kind, FailureKind::Refused(ProblemCode::BadRequest | ProblemCode::TooLarge));
         if let ([id], true) = (ids, is_ours) {
             // Nothing but the command can be meant. It must not stop its lane for ever.
             let mut stored = Outcomes::default();

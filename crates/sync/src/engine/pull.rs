@@ -264,7 +264,8 @@ impl Engine {
             && !self.log.is_waiting(self.now)
             && !self.steps.is_clogged()
             && !self.requests.has(|purpose| *purpose == Purpose::Pull);
-        let Some(position) = self.log.position.as_ref().filter(|position| may && self.log.is_behind(position))
+        let Some(position) =
+            self.log.position.as_ref().filter(|position| may && self.log.is_behind(position))
         else {
             return;
         };

@@ -60,7 +60,10 @@ impl Requests {
     }
 
     pub(super) fn overdue(&mut self, now: UtcMs) -> Vec<Purpose> {
-        self.in_flight.extract_if(.., |_, (_, until)| *until <= now).map(|(_, (purpose, _))| purpose).collect()
+        self.in_flight
+            .extract_if(.., |_, (_, until)| *until <= now)
+            .map(|(_, (purpose, _))| purpose)
+            .collect()
     }
 
     pub(super) fn due(&self) -> Option<UtcMs> {

@@ -54,10 +54,10 @@ impl Steps {
         self.waiting.len() >= STEPS_WAITING_MAX
     }
 
-    /// Whether a step of that kind waits or runs.
+    /// Whether a step of that kind waits or runs; not one of a user's own.
     pub(super) fn has(&self, wanted: impl Fn(&StoreStep) -> bool) -> bool {
         let running = self.running.iter().map(|(_, planned)| planned);
-        running.chain(&self.users).chain(&self.waiting).any(|planned| wanted(&planned.step))
+        running.chain(&self.waiting).any(|planned| wanted(&planned.step))
     }
 
     /// Drops what was planned for a cache that is about to go. A purge stays: it is owed a proof.

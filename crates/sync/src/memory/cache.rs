@@ -98,10 +98,10 @@ impl Cache {
             self.generation += 1;
             self.position = None;
         } else {
-            let follows =
-                self.progress.as_ref().is_some_and(|progress| {
-                    progress.at.epoch == page.epoch && progress.at.seq == page.as_of
-                });
+            let follows = self
+                .progress
+                .as_ref()
+                .is_some_and(|progress| progress.at.epoch == page.epoch && progress.at.seq == page.as_of);
             if !follows {
                 return Err(StoreError::Conflict);
             }
@@ -169,9 +169,7 @@ impl Cache {
 
     /// Where the messages of a conversation begin to be shown.
     pub(super) fn is_shown(&self, conversation: ConversationId, place: Boundary) -> bool {
-        self.gaps
-            .get(&conversation)
-            .is_none_or(|gap| gap.boundary.is_some_and(|boundary| place >= boundary))
+        self.gaps.get(&conversation).is_none_or(|gap| gap.boundary.is_some_and(|boundary| place >= boundary))
     }
 
     pub(super) fn conversation_row(&self, id: ConversationId) -> Option<&Row> {
@@ -227,7 +225,8 @@ impl Cache {
         }
         let raw = item.body.clone().unwrap_or(Value::Null);
         let body = Body::read(item.kind, &raw);
-        self.rows.insert(Key::of(item), Row { kind: item.kind, version: item.version, body, raw, generation });
+        self.rows
+            .insert(Key::of(item), Row { kind: item.kind, version: item.version, body, raw, generation });
     }
 
     fn remove(&mut self, item: &Item) {

@@ -10,8 +10,8 @@ use crate::overlay;
 use crate::row::Body;
 use crate::store::{OutboxItem, StoreError};
 use crate::view::{
-    Boundary, Counts, Group, Header, ListPage, ListQuery, ListRow, ListView, MessageState, Older, OlderQuery, Thread,
-    ThreadMessage, ThreadQuery, Views, group, in_view, pending_message, preview_of, sort_key,
+    Boundary, Counts, Group, Header, ListPage, ListQuery, ListRow, ListView, MessageState, Older, OlderQuery,
+    Thread, ThreadMessage, ThreadQuery, Views, group, in_view, pending_message, preview_of, sort_key,
 };
 
 impl Views for MemoryStore {

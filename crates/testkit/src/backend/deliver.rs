@@ -7,8 +7,8 @@ use deskbell_protocol::entity::Kind;
 use deskbell_protocol::limits::NEWEST_MESSAGES;
 use deskbell_protocol::problem::ProblemCode;
 use deskbell_protocol::sync::{
-    Cursor, EraseNotice, Frame, HelloRequest, HelloResponse, HistoryPage, HistoryStart, Item, ItemOp, PageToken,
-    ResyncReason, Seq, SnapshotPage,
+    Cursor, EraseNotice, Frame, HelloRequest, HelloResponse, HistoryPage, HistoryStart, Item, ItemOp,
+    PageToken, ResyncReason, Seq, SnapshotPage,
 };
 use deskbell_protocol::version::ProtocolRange;
 use serde::{Deserialize, Serialize};

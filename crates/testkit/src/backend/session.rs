@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use deskbell_domain::RefreshId;
 
-
 /// What a renewal gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refreshed {

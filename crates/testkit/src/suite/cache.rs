@@ -9,11 +9,12 @@ use deskbell_sync::{Store, StoreStep, Views};
 use serde_json::json;
 
 use super::{
-    AS_OF, Bench, ME, at, changed, done, enqueue, filled, follow, listed, messages, refused, reply, thread, waiting,
+    AS_OF, Bench, ME, at, changed, done, enqueue, filled, follow, listed, messages, refused, reply, thread,
+    waiting,
 };
 use crate::fixtures::{
-    self, command_id, conversation, cursor, epoch, frame, inbound_body, leave, message, put_conversation, put_message,
-    queue, user,
+    self, command_id, conversation, cursor, epoch, frame, inbound_body, leave, message, put_conversation,
+    put_message, queue, user,
 };
 
 fn position(seq: u64) -> Option<Position> {
@@ -54,12 +55,13 @@ pub async fn a_frame_that_does_not_follow_is_refused_and_changes_nothing<B: Benc
 /// A lower version never replaces a higher one; the same and a higher one do.
 pub async fn the_highest_version_wins<B: Bench>(bench: &B) {
     let store = filled(bench).await;
-    let put = |version, text| {
-        put_message(message(1), version, &inbound_body(conversation(1), text, at(0)))
-    };
-    for (seq, version, text, shown) in
-        [(11, 20, "newest", "newest"), (12, 11, "older", "newest"), (13, 20, "same", "same"), (14, 21, "new", "new")]
-    {
+    let put = |version, text| put_message(message(1), version, &inbound_body(conversation(1), text, at(0)));
+    for (seq, version, text, shown) in [
+        (11, 20, "newest", "newest"),
+        (12, 11, "older", "newest"),
+        (13, 20, "same", "same"),
+        (14, 21, "new", "new"),
+    ] {
         follow(&store, frame(seq - 1, seq, vec![put(version, text)])).await;
         let thread = thread(&store, 1).await.unwrap();
         assert_eq!(thread.messages[0].body.content.text.as_ref().unwrap().expose(), shown);
@@ -83,7 +85,9 @@ async fn with_read_mark<B: Bench>(bench: &B) -> B::Store {
 }
 
 /// A conversation that leaves takes its messages along. The read mark is the user's own, and counts when it is back.
-pub async fn a_conversation_that_leaves_takes_its_messages_along_and_leaves_the_read_mark<B: Bench>(bench: &B) {
+pub async fn a_conversation_that_leaves_takes_its_messages_along_and_leaves_the_read_mark<B: Bench>(
+    bench: &B,
+) {
     let store = with_read_mark(bench).await;
     follow(&store, frame(11, 12, vec![leave(conversation(1), 12, ItemOp::Remove)])).await;
     assert!(thread(&store, 1).await.is_none());

@@ -85,11 +85,7 @@ pub async fn the_state_of_a_command_survives_a_crash<B: Bench>(bench: &B) {
         }),
     )
     .await;
-    done(
-        &store,
-        StoreStep::Outcomes(Outcomes { resend: vec![command_id(5)], ..Outcomes::default() }),
-    )
-    .await;
+    done(&store, StoreStep::Outcomes(Outcomes { resend: vec![command_id(5)], ..Outcomes::default() })).await;
     drop(store);
     let expected = [
         (1, CommandState::Applied { epoch: epoch(1), seq: Seq(12) }),
@@ -158,12 +154,8 @@ pub async fn a_command_expires_only_where_the_window_is_closed<B: Bench>(bench: 
     let applied = done(&store, StoreStep::Expire { ids, now: at(day + 60_000) }).await;
     assert_eq!(applied.expired, [command_id(11)]);
     let closed = CommandState::Refused { code: RejectCode::WindowClosed.into() };
-    let expected = [
-        (11, closed),
-        (12, CommandState::Ready),
-        (13, CommandState::Ready),
-        (14, CommandState::Sending),
-    ];
+    let expected =
+        [(11, closed), (12, CommandState::Ready), (13, CommandState::Ready), (14, CommandState::Sending)];
     assert_eq!(states(&store).await, expected);
 }
 

@@ -164,7 +164,11 @@ pub async fn a_reply_is_shown_once_wherever_it_is<B: Bench>(bench: &B) {
     let settled = vec![command_id(1), command_id(2)];
     done(&store, StoreStep::ApplyFrame { frame, settled }).await;
     let shown = thread(&store, 1).await.unwrap();
-    assert_eq!(shown.messages.len(), 3, "the second reply's message is told to have been carried out elsewhere");
+    assert_eq!(
+        shown.messages.len(),
+        3,
+        "the second reply's message is told to have been carried out elsewhere"
+    );
     assert_eq!(shown.row.header.body.waiting_since, Some(at(70_000)), "the customer wrote since");
     assert!(store.outbox().await.unwrap().is_empty());
 }

@@ -16,8 +16,7 @@ impl<S: Stores> World<S> {
     pub(super) async fn found(&mut self) {
         self.backend.frame_changes_max = 3 + usize::try_from(self.random.below(40)).unwrap_or(0);
         self.backend.page_roots_max = 1 + usize::try_from(self.random.below(6)).unwrap_or(0);
-        self.backend.checks_scopes =
-            self.options.sabotage != Some(super::Sabotage::DeliverWithoutScopeCheck);
+        self.backend.checks_scopes = self.options.sabotage != Some(super::Sabotage::DeliverWithoutScopeCheck);
         for n in 1..=QUEUES {
             self.backend.add_queue(fixtures::queue(n), &format!("Queue {n}"));
         }

@@ -148,12 +148,8 @@ impl<S: Stores> World<S> {
         let one = &self.devices[device];
         let name = one.name;
         let items = self.stores.rows(&one.store).await.map_err(|error| Broken(format!("rows: {error}")))?;
-        let mut visible: BTreeMap<(String, EntityId), _> = self
-            .backend
-            .visible(one.user)
-            .into_iter()
-            .map(|(key, row)| ((key.kind, key.id), row))
-            .collect();
+        let mut visible: BTreeMap<(String, EntityId), _> =
+            self.backend.visible(one.user).into_iter().map(|(key, row)| ((key.kind, key.id), row)).collect();
         let erased = self.backend.erased();
         for item in &items {
             let what = format!("{} {}", word(item), item.id);

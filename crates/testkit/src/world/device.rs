@@ -8,7 +8,8 @@ use deskbell_protocol::command::Command;
 use deskbell_protocol::sync::Seq;
 use deskbell_sync::store::Outcomes;
 use deskbell_sync::{
-    Action, Alarm, Answer, Applied, ConnectionState, Engine, Event, Report, RequestId, StepId, Store, StoreError, StoreStep,
+    Action, Alarm, Answer, Applied, ConnectionState, Engine, Event, Report, RequestId, StepId, Store,
+    StoreError, StoreStep,
 };
 
 use super::{Broken, Happening, Sabotage, Stores, World};

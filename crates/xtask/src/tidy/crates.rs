@@ -171,9 +171,9 @@ fn database_outside_backend_storage(tree: &Tree) -> Vec<Problem> {
     problems
 }
 
-/// Whether a file belongs to `backend::storage`: the module's file, or one of its folder.
+/// Whether a file belongs to `backend::storage`: the module's file, one of its folder, or one of its tests.
 pub(crate) fn is_backend_storage(path: &str) -> bool {
-    path.strip_prefix("crates/backend/src/").is_some_and(|below| below.starts_with("storage"))
+    ["crates/backend/src/storage", "crates/backend/tests/storage"].iter().any(|place| path.starts_with(place))
 }
 
 /// Whether a line contains a name as a whole word.

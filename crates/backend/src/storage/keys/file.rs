@@ -56,6 +56,13 @@ impl KeyFile {
         Ok(Self { dir: dir.to_owned(), generation, file, lock })
     }
 
+    /// Closes the file, and lets others have it alone.
+    pub(super) async fn close(&self) {
+        self.file.close().await;
+        // A lock that cannot be given back goes with the process.
+        let _held = self.lock.unlock();
+    }
+
     pub(super) fn database(&self) -> Database {
         Database::Sqlite(self.file.clone())
     }
