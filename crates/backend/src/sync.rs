@@ -91,8 +91,8 @@ pub(crate) async fn snapshot(backend: &Backend, caller: &Caller, query: &PageQue
 /// A page of older messages.
 pub(crate) async fn history(backend: &Backend, caller: &Caller, query: &PageQuery) -> Answer<HistoryPage> {
     let tokens = backend.tokens(caller.tenant).await?;
-    let token = query.page.as_ref().and_then(|page| tokens.open_history(page));
-    let token = token.ok_or(ProblemCode::BadRequest)?;
+    let page = query.page.as_ref().ok_or(ProblemCode::BadRequest)?;
+    let token = tokens.open_history(page).ok_or(ProblemCode::EpochChanged)?;
     let mut read = backend.db().tenant(caller.tenant).read().await?;
     let viewer = Viewer::now(&mut read, caller).await?;
     history::page(&mut read, &tokens, &viewer, token).await

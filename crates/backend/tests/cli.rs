@@ -158,6 +158,20 @@ fn what_is_not_said_is_asked_for_and_ends_with_two() {
 }
 
 #[test]
+fn keys_in_the_folder_of_the_data_are_refused_unless_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = || {
+        let mut command = with_storage(folder.path());
+        command.env("DESKBELL_KEYS_DIR", folder.path().join("data/keys")).args(["tenant", "list"]);
+        command
+    };
+    let refused = run(inside().env_remove("DESKBELL_ALLOW_ONE_BACKUP"), "");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(error(&refused).contains("one physical backup"), "{}", error(&refused));
+    done(&mut inside(), "");
+}
+
+#[test]
 fn a_master_key_is_made_once_and_read_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();

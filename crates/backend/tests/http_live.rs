@@ -228,8 +228,8 @@ async fn nothing_is_sent_to_a_device_that_was_shut_out() {
 fn quick() -> ServeSettings {
     ServeSettings {
         attempts: no_limits(),
-        ping: Duration::from_millis(50),
-        dead: Duration::from_millis(400),
+        ping: Duration::from_millis(100),
+        dead: Duration::from_millis(1_500),
         ..ServeSettings::default()
     }
 }
@@ -287,7 +287,7 @@ async fn a_console_that_is_too_slow_is_told_to_pull_and_misses_nothing() {
                 assert_eq!(frame.from, place);
                 place = frame.to;
             }
-            Some(ServerMessage::Head { .. }) => {}
+            Some(ServerMessage::Head { seq }) => place = seq,
             Some(ServerMessage::Resync { reason }) => break reason,
             other => panic!("{other:?}"),
         }

@@ -15,10 +15,11 @@ use std::collections::BTreeSet;
 
 use deskbell_backend::ingest::{Delivery, Gate, Refused};
 use deskbell_backend::storage::channel_account::{self, AccountStatus};
-use deskbell_backend::storage::directory::NewMetaApp;
+use deskbell_backend::storage::directory::{NewMetaApp, Route};
 use deskbell_backend::storage::{contact, conversation, message};
 use deskbell_domain::{
-    ConversationStatus, DeliveryStatus, Direction, FailureCode, MessageKind, Origin, Sensitive, UtcMs,
+    ChannelAccountId, ConversationStatus, DeliveryStatus, Direction, FailureCode, MessageKind, Origin,
+    Sensitive, UtcMs,
 };
 use deskbell_meta::signature;
 use deskbell_meta::webhook::{Event, EventKind, split};
@@ -432,6 +433,54 @@ async fn a_body_whose_processor_died_is_taken_up_by_the_next() {
 }
 
 #[tokio::test]
+async fn killed_again_and_again_while_it_works_everything_is_there_once() {
+    for place in places().await {
+        let mut desk = Desk::on(place).await;
+        let expected: BTreeSet<String> = (0..400).map(|n| format!("Message {n}")).collect();
+        for n in 0..400 {
+            desk.arrives(&text_of_ada(&format!("wamid.{n}"), n, &format!("Message {n}"))).await;
+        }
+        let mut kills = 0;
+        loop {
+            let worker = desk.work("http://127.0.0.1:9").await;
+            let before = desk.db.arrivals().counts().await.unwrap().staged;
+            if before == 0 {
+                worker.stop().await;
+                break;
+            }
+            // Each life a little longer than the one before, so that each step is met and the end is reached.
+            tokio::time::sleep(std::time::Duration::from_millis(4 * kills)).await;
+            worker.abort().await;
+            kills += 1;
+            desk = desk.restart().await;
+            desk.clock.advance(30_001);
+        }
+        assert!(kills > 1, "it was killed while it worked");
+        let texts = desk.texts().await;
+        assert_eq!(texts.len(), expected.len(), "{}", desk.place.engine);
+        assert_eq!(texts.into_iter().collect::<BTreeSet<_>>(), expected);
+        assert_eq!(desk.raw_events(&desk.thread().await).await.len(), expected.len());
+        assert_eq!(desk.db.arrivals().counts().await.unwrap().quarantined, 0);
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_go_in_keeps_no_other_out() {
+    for place in places().await {
+        let desk = Desk::on(place).await;
+        // A route that leads to an account that is not there.
+        let ghost = Route { tenant: desk.tenant, account: ChannelAccountId::from_bytes([7; 16]) };
+        desk.db.directory().add_phone_number("555000555", WABA, ghost).await.unwrap();
+        let mut bodies: Vec<Value> = (0..9).map(|n| text_of_ada(&format!("wamid.{n}"), n, "Good")).collect();
+        bodies.insert(4, body_of(WABA, &[change("555000555", &ada_writes("wamid.x", 1, "Bad"))]));
+        desk.takes_in(&bodies).await;
+        assert_eq!(desk.texts().await, ["Good"; 9], "{}", desk.place.engine);
+        let counts = desk.db.arrivals().counts().await.unwrap();
+        assert_eq!((counts.staged, counts.quarantined), (0, 1), "{}", desk.place.engine);
+    }
+}
+
+#[tokio::test]
 async fn statuses_of_messages_that_others_sent_are_kept_with_their_customer() {
     let desk = Desk::on(Place::sqlite()).await;
     desk.takes_in(&[text_of_ada("wamid.1", 1, "Hello"), status("wamid.foreign", "delivered", None)]).await;
@@ -470,14 +519,15 @@ async fn a_failure_that_comes_later_has_its_reason() {
     let desk = Desk::on(Place::sqlite()).await;
     desk.takes_in(&[text_of_ada("wamid.0", 0, "Hello")]).await;
     let thread = desk.thread().await;
-    insert_reply(&desk, &thread, "Too late", Some("wamid.out")).await;
+    let id = insert_reply(&desk, &thread, "Too late", Some("wamid.out")).await;
     let mut failed = status("wamid.out", "failed", None);
     failed["entry"][0]["changes"][0]["value"]["statuses"][0]["errors"] =
         json!([{"code": 131047, "title": "Re-engagement message"}]);
     desk.takes_in(&[status("wamid.out", "sent", None), failed]).await;
     let messages = desk.messages(&thread).await;
-    assert_eq!(messages[1].status, Some(DeliveryStatus::Failed));
-    assert_eq!(messages[1].failure, Some(FailureCode::WindowClosed));
+    let message = messages.iter().find(|message| message.id == id).unwrap();
+    assert_eq!(message.status, Some(DeliveryStatus::Failed));
+    assert_eq!(message.failure, Some(FailureCode::WindowClosed));
 }
 
 #[tokio::test]

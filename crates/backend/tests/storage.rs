@@ -1,6 +1,15 @@
 //! The storage suite: every test runs on SQLite, and on PostgreSQL where `DESKBELL_TEST_PG_URL` names a superuser of a
 //! throwaway server.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "the whole program is a test"
+)]
+
 #[path = "storage/harness.rs"]
 mod harness;
 

@@ -1,5 +1,7 @@
 //! No key reaches a log, at any level.
 
+#![allow(clippy::unwrap_used, reason = "the whole program is a test")]
+
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -31,7 +33,10 @@ impl Write for Lines {
 async fn no_key_is_logged_when_files_are_opened_or_rewritten() {
     let lines = Lines::default();
     let writer = lines.clone();
-    tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).init();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .init();
 
     let folder = tempfile::tempdir().unwrap();
     let keys = KeyLocation::Sqlite { dir: folder.path().join("keys") };

@@ -87,21 +87,28 @@ impl Customer {
         self.writes_to(self.shared.first_number(), text).await
     }
 
+    /// Wrote a text to the first business number some milliseconds ago, which arrives only now.
+    pub async fn wrote(&self, text: &str, ago_ms: i64) -> String {
+        let incoming = Incoming { ago_ms, ..Incoming::new("text", json!({"body": text})) };
+        self.sends(self.shared.first_number(), incoming).await
+    }
+
     /// Writes a text to a business number.
     pub async fn writes_to(&self, number: &BusinessNumber, text: &str) -> String {
-        self.sends(number, Incoming { word: "text", content: json!({"body": text}), quotes: None }).await
+        self.sends(number, Incoming::new("text", json!({"body": text}))).await
     }
 
     /// Answers a message of the business.
     pub async fn answers(&self, id: &str, text: &str) -> String {
-        let incoming = Incoming { word: "text", content: json!({"body": text}), quotes: Some(id.to_owned()) };
+        let incoming =
+            Incoming { quotes: Some(id.to_owned()), ..Incoming::new("text", json!({"body": text})) };
         self.sends(self.shared.first_number(), incoming).await
     }
 
     /// Puts an emoji on a message of the business, or takes it away with an empty one.
     pub async fn reacts(&self, id: &str, emoji: &str) -> String {
         let content = json!({"message_id": id, "emoji": emoji});
-        self.sends(self.shared.first_number(), Incoming { word: "reaction", content, quotes: None }).await
+        self.sends(self.shared.first_number(), Incoming::new("reaction", content)).await
     }
 
     /// Sends a picture.
@@ -116,12 +123,12 @@ impl Customer {
         if let (Some(content), Some(caption)) = (content.as_object_mut(), caption) {
             content.insert("caption".into(), caption.into());
         }
-        self.sends(self.shared.first_number(), Incoming { word: "image", content, quotes: None }).await
+        self.sends(self.shared.first_number(), Incoming::new("image", content)).await
     }
 
     /// Sends something of a type that no version of Deskbell knows.
     pub async fn sends_something_new(&self) -> String {
-        let incoming = Incoming { word: "hologram", content: json!({"depth": 3}), quotes: None };
+        let incoming = Incoming::new("hologram", json!({"depth": 3}));
         self.sends(self.shared.first_number(), incoming).await
     }
 

@@ -1,6 +1,8 @@
 //! The log as devices see it: hello, frames, snapshot, history.
 
-use deskbell_domain::{CommandId, ConversationId, EntityId, EpochId, ErasureId, Open, Scope, UserId, UtcMs};
+use deskbell_domain::{
+    CommandId, ConversationId, EntityId, EpochId, ErasureId, Open, Scope, Sensitive, UserId, UtcMs,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -94,8 +96,9 @@ pub enum ItemOp {
     Erase,
 }
 
-/// An entity that changed. All but the body is known outside it, so that an unknown kind can be purged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// An entity that changed. All but the body is known outside it, so that an unknown kind can be purged. `Debug` leaves
+/// the body out: it says what people write.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     /// What it is.
     pub kind: Open<Kind>,
@@ -110,6 +113,19 @@ pub struct Item {
     /// What it is like now, for [`ItemOp::Put`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
+}
+
+impl std::fmt::Debug for Item {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Item")
+            .field("kind", &self.kind)
+            .field("id", &self.id)
+            .field("version", &self.version)
+            .field("root", &self.root)
+            .field("op", &self.op)
+            .field("body", &self.body.as_ref().map(|_| Sensitive::new(())))
+            .finish()
+    }
 }
 
 /// Where the messages of a conversation that this device has begin, and how to get those before.
@@ -221,4 +237,19 @@ pub struct Receipt {
     pub at: UtcMs,
     /// The device key's signature over the fields above, base64url without padding.
     pub signature: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_shows_nothing_of_its_body_in_debug_output() {
+        let id = EntityId::from_bytes([7; 16]);
+        let body = Some(serde_json::json!({"content": {"text": "my card was stolen"}}));
+        let item = Item { kind: Kind::Message.into(), id, version: Seq(5), root: id, op: ItemOp::Put, body };
+        let shown = format!("{item:?}");
+        assert!(!shown.contains("stolen") && !shown.contains("content"), "{shown}");
+        assert!(shown.contains("Message") && shown.contains("•••"), "{shown}");
+    }
 }

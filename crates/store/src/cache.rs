@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use deskbell_domain::{CommandId, ConversationId, ServiceWindow, UtcMs, WindowState};
 use deskbell_seal::Key;
-use deskbell_sync::{Applied, Position, Restored, SnapshotProgress, StoreError, StoreStep};
+use deskbell_sync::{Applied, Restored, StoreError, StoreStep};
 use sqlx::{Sqlite, Transaction};
 use tokio::sync::RwLock;
 
@@ -64,6 +64,11 @@ impl Cache {
         if let Some(database) = self.database.write().await.take() {
             database.close().await;
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) async fn writer(&self) -> sqlx::SqlitePool {
+        self.database.read().await.as_ref().unwrap().writer.clone()
     }
 
     /// The cache's part of what an engine starts from.

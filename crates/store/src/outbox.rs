@@ -45,6 +45,11 @@ impl Outbox {
         self.database.close().await;
     }
 
+    #[cfg(test)]
+    pub(crate) const fn writer(&self) -> &sqlx::SqlitePool {
+        &self.database.writer
+    }
+
     /// All items, in the order in which they were put in.
     pub(crate) async fn items(&self) -> Result<Vec<OutboxItem>, StoreError> {
         const ITEMS: &str = "SELECT item FROM command ORDER BY number";
@@ -70,7 +75,8 @@ impl Outbox {
         const DRAFTS: &str = "SELECT conversation, text FROM draft
             WHERE conversation IN (SELECT unhex(value) FROM json_each($1))";
         let wanted = hex_list(conversations.into_iter().map(|id| *id.as_bytes()));
-        let rows = sqlx::query(DRAFTS).bind(wanted).fetch_all(&self.database.readers).await.map_err(failed)?;
+        let rows =
+            sqlx::query(DRAFTS).bind(wanted).fetch_all(&self.database.readers).await.map_err(failed)?;
         rows.iter()
             .map(|row| {
                 let id: &[u8] = row.try_get(0).map_err(failed)?;
@@ -129,6 +135,7 @@ async fn write(tx: &mut SqliteConnection, step: &StoreStep) -> Result<Applied, S
             if let Some(replaced) = replaces.filter(|replaced| *replaced != item.id()) {
                 remove(tx, replaced).await?;
             }
+            end_draft(tx, item).await?;
         }
         StoreStep::MarkSending(ids) => {
             for id in ids {
@@ -144,7 +151,12 @@ async fn write(tx: &mut SqliteConnection, step: &StoreStep) -> Result<Applied, S
             const NOTE_TIME: &str = "UPDATE note SET highest_time = max(coalesce(highest_time, $1), $1),
                 lease_until = coalesce($2, lease_until)";
             let lease = lease_until.map(UtcMs::as_ms);
-            sqlx::query(NOTE_TIME).bind(highest_time.as_ms()).bind(lease).execute(tx).await.map_err(failed)?;
+            sqlx::query(NOTE_TIME)
+                .bind(highest_time.as_ms())
+                .bind(lease)
+                .execute(tx)
+                .await
+                .map_err(failed)?;
         }
         StoreStep::PurgeOutbox(roots) => {
             let dropped = purge(tx, roots).await?;
@@ -170,8 +182,7 @@ async fn insert(tx: &mut SqliteConnection, item: &OutboxItem) -> Result<(), Stor
 
 async fn find(tx: &mut SqliteConnection, id: CommandId) -> Result<Option<OutboxItem>, StoreError> {
     const FIND: &str = "SELECT item FROM command WHERE id = $1";
-    let row =
-        sqlx::query(FIND).bind(id.as_bytes().as_slice()).fetch_optional(tx).await.map_err(failed)?;
+    let row = sqlx::query(FIND).bind(id.as_bytes().as_slice()).fetch_optional(tx).await.map_err(failed)?;
     row.map(|row| read_item(row.try_get(0).map_err(failed)?)).transpose()
 }
 
@@ -190,11 +201,7 @@ async fn set_state(tx: &mut SqliteConnection, id: CommandId, state: CommandState
     }
 }
 
-async fn update(
-    tx: &mut SqliteConnection,
-    item: OutboxItem,
-    state: CommandState,
-) -> Result<(), StoreError> {
+async fn update(tx: &mut SqliteConnection, item: OutboxItem, state: CommandState) -> Result<(), StoreError> {
     const UPDATE: &str = "UPDATE command SET item = $2 WHERE id = $1";
     let id = item.id();
     let item = written(&OutboxItem { state, ..item })?;
@@ -243,6 +250,22 @@ async fn take_back(tx: &mut SqliteConnection, id: CommandId) -> Result<(), Store
     save_draft(tx, *conversation, &draft).await
 }
 
+/// A reply takes the draft with it that says the same: a crash neither loses nor doubles what was typed.
+async fn end_draft(tx: &mut SqliteConnection, item: &OutboxItem) -> Result<(), StoreError> {
+    const DRAFT: &str = "SELECT text FROM draft WHERE conversation = $1";
+    let Act::SendText { conversation, text, .. } = &item.command.act else { return Ok(()) };
+    let row = sqlx::query(DRAFT)
+        .bind(conversation.as_bytes().as_slice())
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(failed)?;
+    let draft: Option<String> = row.map(|row| row.try_get(0)).transpose().map_err(failed)?;
+    if draft.is_some_and(|draft| draft.trim() == text.expose().trim()) {
+        save_draft(tx, *conversation, "").await?;
+    }
+    Ok(())
+}
+
 async fn save_draft(
     tx: &mut SqliteConnection,
     conversation: ConversationId,
@@ -252,11 +275,8 @@ async fn save_draft(
         ON CONFLICT (conversation) DO UPDATE SET text = excluded.text";
     const DELETE: &str = "DELETE FROM draft WHERE conversation = $1";
     let id = conversation.as_bytes().as_slice();
-    let query = if text.is_empty() {
-        sqlx::query(DELETE).bind(id)
-    } else {
-        sqlx::query(SAVE).bind(id).bind(text)
-    };
+    let query =
+        if text.is_empty() { sqlx::query(DELETE).bind(id) } else { sqlx::query(SAVE).bind(id).bind(text) };
     query.execute(tx).await.map_err(failed)?;
     Ok(())
 }
@@ -272,7 +292,8 @@ async fn set_renewal(tx: &mut SqliteConnection, id: Option<RefreshId>) -> Result
 async fn purge(tx: &mut SqliteConnection, roots: &[EntityId]) -> Result<Vec<CommandId>, StoreError> {
     const DROPPED: &str = "SELECT id FROM command
         WHERE conversation IN (SELECT unhex(value) FROM json_each($1)) ORDER BY number";
-    const COMMANDS: &str = "DELETE FROM command WHERE conversation IN (SELECT unhex(value) FROM json_each($1))";
+    const COMMANDS: &str =
+        "DELETE FROM command WHERE conversation IN (SELECT unhex(value) FROM json_each($1))";
     const DRAFTS: &str = "DELETE FROM draft WHERE conversation IN (SELECT unhex(value) FROM json_each($1))";
     let roots = hex_list(roots.iter().map(|root| *root.as_bytes()));
     let rows = sqlx::query(DROPPED).bind(&roots).fetch_all(&mut *tx).await.map_err(failed)?;

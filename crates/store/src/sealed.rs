@@ -133,3 +133,6 @@ impl Views for SealedStore {
         self.cache.not_settled(pending).await
     }
 }
+
+#[cfg(test)]
+mod tests;

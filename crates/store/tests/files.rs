@@ -2,7 +2,10 @@
 
 mod common;
 
-use common::{Place, apply, cache_key, enqueue, frame_step, keyed, me, one_conversation, outbox_key, scopes, snapshot, tamper};
+use common::{
+    Place, apply, cache_key, enqueue, frame_step, keyed, me, one_conversation, outbox_key, scopes, snapshot,
+    tamper,
+};
 use deskbell_protocol::command::Act;
 use deskbell_protocol::sync::Seq;
 use deskbell_seal::Key;
@@ -302,7 +305,8 @@ async fn a_reply_is_shown_once_wherever_the_program_is_killed_on_its_way() {
     for (number, step) in steps.into_iter().enumerate() {
         apply(&store, step).await.unwrap();
         // When the program is killed here and starts again.
-        let after = place.image().open().await;
+        let killed = place.image();
+        let after = killed.open().await;
 
         // Then the reply is there once, and a command that is still to be followed has left no effect in the cache.
         let query = ThreadQuery { conversation: fx::conversation(1), limit: 50, me: me() };
@@ -311,8 +315,10 @@ async fn a_reply_is_shown_once_wherever_the_program_is_killed_on_its_way() {
         assert_eq!(copies, 1, "after step {number}");
         assert_eq!(thread.row.header.body.waiting_since.is_none(), number < 3, "after step {number}");
         let restored = after.restore().await.unwrap();
-        let (waits, settled) = (restored.outbox.iter().any(|item| item.id() == id), restored.settled.contains(&id));
-        let expected = [(true, false), (true, false), (true, false), (true, true), (false, true), (false, false)];
+        let (waits, settled) =
+            (restored.outbox.iter().any(|item| item.id() == id), restored.settled.contains(&id));
+        let expected =
+            [(true, false), (true, false), (true, false), (true, true), (false, true), (false, false)];
         assert_eq!((waits, settled), expected[number], "after step {number}");
         let seq = restored.position.unwrap().seq;
         assert_eq!(seq, if number < 3 { Seq(5) } else { Seq(6) }, "after step {number}");
@@ -327,7 +333,8 @@ async fn a_snapshot_goes_on_where_a_kill_stopped_it() {
     let first = fx::page(9, one_conversation("Hola"), Some("page 2"));
     apply(&store, StoreStep::ApplySnapshotPage { begins: true, page: Box::new(first) }).await.unwrap();
 
-    let store = place.image().open().await;
+    let killed = place.image();
+    let store = killed.open().await;
     let run = store.restore().await.unwrap().snapshot.unwrap();
     assert_eq!((run.at.seq, run.next), (Seq(9), Some(fx::token("page 2"))));
     assert_eq!(apply(&store, StoreStep::FinishSnapshot { settled: vec![] }).await, Err(StoreError::Conflict));

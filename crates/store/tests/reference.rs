@@ -14,9 +14,7 @@ use deskbell_protocol::entity::{ConversationBody, Kind};
 use deskbell_protocol::sync::{HistoryStart, Item, ItemOp, Seq};
 use deskbell_sync::random::Random;
 use deskbell_sync::view::{ListQuery, ListView, OlderQuery, ThreadQuery};
-use deskbell_sync::{
-    CommandState, MemoryStore, OutboxItem, Outcomes, Restored, Store, StoreStep, Views,
-};
+use deskbell_sync::{CommandState, MemoryStore, OutboxItem, Outcomes, Restored, Store, StoreStep, Views};
 use deskbell_testkit::fixtures as fx;
 use serde_json::json;
 
@@ -330,7 +328,11 @@ impl Story {
         let seq = Seq(self.random.below(60));
         StoreStep::Outcomes(Outcomes {
             applied: self.ids(restored).into_iter().map(|id| (id, fx::epoch(1), seq)).collect(),
-            refused: self.ids(restored).into_iter().map(|id| (id, RejectCode::ContextChanged.into())).collect(),
+            refused: self
+                .ids(restored)
+                .into_iter()
+                .map(|id| (id, RejectCode::ContextChanged.into()))
+                .collect(),
             removed: self.ids(restored),
             resend: self.ids(restored),
         })

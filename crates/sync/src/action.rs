@@ -139,13 +139,14 @@ pub enum ConnectionState {
     },
     /// No protocol is spoken by both. Only the frozen core runs.
     UpdateNeeded,
-    /// The backend ended the session for good: destroy both keys.
+    /// The backend ended the session for good: destroy both keys. The engine does nothing more.
     Revoked {
         /// Why, where it said so.
         reason: Option<Open<RevokeReason>>,
         /// Commands that were never settled.
         unsent: usize,
     },
-    /// The backend does not know the session any more. Sign in again; the outbox is kept.
+    /// The backend does not know the session any more. The engine does nothing more; after a new sign-in another one
+    /// goes on from the same store, with its outbox.
     SignInNeeded,
 }

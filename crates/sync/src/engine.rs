@@ -331,7 +331,8 @@ impl Engine {
         ];
         // What is due already and did not begin waits for something else than the time.
         let Some(due) = due.into_iter().flatten().filter(|due| *due > self.now).min() else { return };
-        if self.timer != Some(due) {
+        // A timer that is early is asked for again when it rings; so news on the socket moves none.
+        if self.timer.is_none_or(|set| due < set || set <= self.now) {
             self.timer = Some(due);
             self.actions.push(Action::SetTimer(due));
         }

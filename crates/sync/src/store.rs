@@ -108,7 +108,8 @@ pub struct Restored {
 /// One durable step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StoreStep {
-    /// Outbox, `FULL`: keep a command, behind all others; drop the one it replaces. The user is told afterwards.
+    /// Outbox, `FULL`: keep a command, behind all others; drop the one it replaces. A draft that says what a reply says
+    /// goes with it, so that a crash neither loses nor doubles what was typed. The user is told afterwards.
     Enqueue {
         /// The command.
         item: Box<OutboxItem>,

@@ -1,11 +1,20 @@
 //! Following the log, recovering, connecting.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it found, and ends where it fails"
+)]
+
 mod host;
 
 use deskbell_domain::{Entity, Open, Scope};
 use deskbell_protocol::problem::ProblemCode;
 use deskbell_protocol::socket::ServerMessage;
-use deskbell_protocol::sync::{EraseNotice, Item, ItemOp, ResyncReason, Seq};
+use deskbell_protocol::sync::{EraseNotice, ItemOp, ResyncReason, Seq};
 use deskbell_sync::limits::{ABSENCE_MS, FRAMES_WAITING_MAX, RECONNECT_MS_MAX, RECONNECT_MS_MIN};
 use deskbell_sync::{
     Action, Alarm, Answer, ConnectionState, Event, Failure, FailureKind, MemoryStore, Report, Request, Store,
@@ -205,7 +214,7 @@ fn a_page_of_history_does_not_follow_its_conversation_back_in() {
     let fill = Event::FillGap { conversation: conversation(1), token: token("older") };
     host.tell(fill.clone());
     let (late, _) = host.request();
-    let left = Item { version: Seq(11), ..fixtures::leave(conversation(1), 11, ItemOp::Remove) };
+    let left = fixtures::leave(conversation(1), 11, ItemOp::Remove);
     host.frame(frame(10, 11, vec![left]));
     assert!(host.has_report(&Report::GapFilled(conversation(1), Err(Failure::UNREACHABLE))));
     let answer =

@@ -1,5 +1,14 @@
 //! Commands on their way out, and the session they need.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it found, and ends where it fails"
+)]
+
 mod host;
 
 use deskbell_domain::{Open, RefreshId};

@@ -1,5 +1,14 @@
 //! The first simulation: three devices, one backend, a bad network. 250 seeds, in four tests that run side by side.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it found, and ends where it fails"
+)]
+
 use std::ops::Range;
 
 use deskbell_testkit::{Failure, Options, Sabotage, simulate};

@@ -1,5 +1,14 @@
 //! Per kind: a snapshot at S and the changes up to T show what a snapshot at T shows.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it found, and ends where it fails"
+)]
+
 use std::collections::BTreeMap;
 
 use deskbell_domain::{EntityId, Scope, UserId};

@@ -95,8 +95,8 @@ impl Caller {
         if self.session.expires_at <= read.now() {
             return Ok(Some(RevokeReason::TokenExpired));
         }
-        // The token was ended before its time by whoever signed the device out or in again.
-        Ok(Some(RevokeReason::DeviceRevoked))
+        // The token was ended before its time, and the device may renew it.
+        Ok(Some(RevokeReason::RightsChanged))
     }
 
     /// Notes that the device was heard of: what its last renewal gave has reached it.

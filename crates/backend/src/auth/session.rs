@@ -165,7 +165,8 @@ pub async fn refresh(backend: &Backend, request: &RefreshRequest) -> Answer<Refr
 /// Those of storage.
 pub async fn sign_out(backend: &Backend, caller: &Caller) -> Answer<()> {
     let mut tx = backend.db().tenant(caller.tenant).begin().await?;
-    device::sign_out(&mut tx, caller.device()).await?;
+    // Shut out rather than only signed out: that is in the log, so sockets of every process hear of it.
+    device::revoke(&mut tx, caller.device()).await?;
     audit::pending(&mut tx, &fact(caller.user(), caller.device(), "signed_out")).await?;
     tx.commit().await?;
     backend.sessions_changed();

@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+use super::keys::{INSTALLATION, KeyKind, KeyStore};
 use super::sealing::{SealedColumn, sealed_column};
 use super::session::Database;
 use super::statement::{Statement, pair, sql};
 use super::value::{Value, values};
 use super::{Result, StorageError, fresh};
-use super::keys::{INSTALLATION, KeyKind, KeyStore};
 use crate::limits::{ARRIVALS_COMMIT_BYTES, ARRIVALS_PER_COMMIT, ARRIVALS_WAITING_KIB};
 
 /// A body that passed its signature.
@@ -135,13 +135,13 @@ const DUE: Statement = pair(
 const DELETE: Statement = sql("DELETE FROM webhook_body WHERE id IN ({list})");
 const RETRY: Statement = sql("UPDATE webhook_body SET run_at = $2 WHERE id = $1");
 const RELEASE: Statement = sql("UPDATE webhook_body SET run_at = $1 WHERE run_at > $1");
-const QUARANTINE: Statement =
-    sql("INSERT INTO quarantine (id, app, received_at, reason, body)
+const QUARANTINE: Statement = sql("INSERT INTO quarantine (id, app, received_at, reason, body)
          SELECT id, app, received_at, $2, body FROM webhook_body WHERE id = $1");
 const DELETE_ONE: Statement = sql("DELETE FROM webhook_body WHERE id = $1");
 const REJECT: Statement =
     sql("INSERT INTO rejected_webhook (id, app, at, reason, bytes, sender) VALUES ($1, $2, $3, $4, $5, $6)");
-const COUNTS: Statement = sql("SELECT (SELECT COUNT(*) FROM webhook_body), (SELECT MIN(received_at) FROM webhook_body),
+const COUNTS: Statement =
+    sql("SELECT (SELECT COUNT(*) FROM webhook_body), (SELECT MIN(received_at) FROM webhook_body),
        (SELECT COUNT(*) FROM quarantine), (SELECT COUNT(*) FROM rejected_webhook)");
 const FORGET_BODIES: Statement = sql("DELETE FROM webhook_body WHERE received_at < $1");
 const FORGET_QUARANTINE: Statement = sql("DELETE FROM quarantine WHERE received_at < $1");

@@ -5,11 +5,11 @@ use deskbell_seal::Key;
 use serde::{Deserialize, Serialize};
 
 use super::change::{Entity, Op};
+use super::keys::KeyKind;
 use super::sealing::{SealedColumn, sealed_column};
 use super::statement::{Statement, sql};
 use super::value::{Row, Value, list_of, values};
 use super::{Read, Result, StorageError, Tx, fresh};
-use super::keys::KeyKind;
 
 /// Whether an account can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -91,9 +91,8 @@ const SET_STATUS: Statement = sql("UPDATE channel_account SET status = $3
 const CONNECT: Statement = sql(
     "UPDATE channel_account SET key_id = $3, token = $4, status = 'connected' WHERE tenant_id = $1 AND id = $2",
 );
-const DISCONNECT: Statement = sql(
-    "UPDATE channel_account SET token = NULL, status = 'disconnected' WHERE tenant_id = $1 AND id = $2",
-);
+const DISCONNECT: Statement =
+    sql("UPDATE channel_account SET token = NULL, status = 'disconnected' WHERE tenant_id = $1 AND id = $2");
 
 /// Adds an account. Its key is committed before this returns. The directory's route is set apart from this.
 ///

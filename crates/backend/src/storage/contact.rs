@@ -95,7 +95,8 @@ const LOCK: Statement = pair(
     "SELECT key_id, name, username, erased FROM contact WHERE tenant_id = $1 AND id = $2",
     "SELECT key_id, name, username, erased FROM contact WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
 );
-const INSERT: Statement = sql("INSERT INTO contact (tenant_id, id, key_id, name, username, erased, created_at)
+const INSERT: Statement =
+    sql("INSERT INTO contact (tenant_id, id, key_id, name, username, erased, created_at)
      VALUES ($1, $2, $3, $4, $5, 0, $6)");
 const INSERT_KEY: Statement =
     sql("INSERT INTO contact_key (tenant_id, contact_id, key_id) VALUES ($1, $2, $3)");
@@ -113,8 +114,9 @@ const PHONES: Statement = sql(
     "SELECT contact_id, hash, value FROM alias WHERE tenant_id = $1 AND kind = 'phone' AND contact_id IN ({list})
      ORDER BY created_at, hash",
 );
-const ALIASES: Statement =
-    sql("SELECT kind, hash, value FROM alias WHERE tenant_id = $1 AND contact_id = $2 ORDER BY created_at, hash");
+const ALIASES: Statement = sql(
+    "SELECT kind, hash, value FROM alias WHERE tenant_id = $1 AND contact_id = $2 ORDER BY created_at, hash",
+);
 
 /// How often a contact is looked for again when another process made it at the same moment.
 const RACES_MAX: usize = 3;
@@ -124,11 +126,7 @@ const RACES_MAX: usize = 3;
 ///
 /// # Errors
 /// [`StorageError::Shape`] without an alias; those of the engine.
-pub async fn find_or_create(
-    tx: &mut Tx,
-    aliases: &[Alias],
-    profile: &Profile,
-) -> Result<WritableContact> {
+pub async fn find_or_create(tx: &mut Tx, aliases: &[Alias], profile: &Profile) -> Result<WritableContact> {
     if aliases.is_empty() {
         return Err(StorageError::Shape("a contact without an alias"));
     }
@@ -297,8 +295,7 @@ async fn lock(tx: &mut Tx, id: ContactId) -> Result<Option<(WritableContact, Sea
 
 fn locked(row: &mut Row) -> Result<(KeyId, SealedProfile, bool)> {
     let key_id = row.take("contact.key_id")?;
-    let profile =
-        SealedProfile { name: row.take("contact.name")?, username: row.take("contact.username")? };
+    let profile = SealedProfile { name: row.take("contact.name")?, username: row.take("contact.username")? };
     Ok((key_id, profile, row.take("contact.erased")?))
 }
 
@@ -343,7 +340,9 @@ async fn create(tx: &mut Tx, hashed: &[HashedAlias], profile: &Profile) -> Resul
         None => None,
     };
     let username = match &profile.username {
-        Some(username) => Some(tx.seal(USERNAME, id.as_bytes(), &contact.key, username.expose().as_bytes())?),
+        Some(username) => {
+            Some(tx.seal(USERNAME, id.as_bytes(), &contact.key, username.expose().as_bytes())?)
+        }
         None => None,
     };
     tx.execute(&INSERT, values![id, contact.key.0, name, username, now]).await?;

@@ -187,7 +187,8 @@ impl Db {
         let heads = Arc::new(heads);
         let (arrivals, task) = Arrivals::start(database.clone(), keys.clone());
         let tell = tokio::spawn(wake::tell_others(postgres::options(url)?, moved)).abort_handle();
-        let hear = tokio::spawn(wake::hear_others(postgres::options(url)?, Arc::clone(&heads))).abort_handle();
+        let hear =
+            tokio::spawn(wake::hear_others(postgres::options(url)?, Arc::clone(&heads))).abort_handle();
         Ok(Inner {
             data: Data::Postgres(pool),
             directory: Directory::new(database, keys.clone()),

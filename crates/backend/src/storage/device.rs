@@ -8,12 +8,12 @@ use deskbell_domain::{DeviceId, RefreshId, Role, Scope, Sensitive, UserId, UtcMs
 use deskbell_seal::keyed_hash;
 
 use super::change::{Entity, Op};
+use super::keys::KeyKind;
 use super::sealing::{SealedColumn, sealed_column};
 use super::statement::{Statement, pair, sql};
 use super::token::TenantToken;
 use super::value::{Row, values};
 use super::{Read, Result, Tx, staff};
-use super::keys::KeyKind;
 use crate::limits::{REFRESH_MEMORY_MS, REFRESH_REPEAT_MS};
 
 /// A console that signs in.
@@ -103,16 +103,15 @@ const INSERT: Statement = sql(
      ON CONFLICT (tenant_id, id) DO UPDATE SET
        name = excluded.name, public_key = excluded.public_key, last_seen_at = excluded.last_seen_at, revoked_at = NULL",
 );
-const READ: Statement = sql(
-    "SELECT id, user_id, name, public_key, created_at, last_seen_at, revoked_at FROM device
-     WHERE tenant_id = $1 AND id = $2",
+const READ: Statement =
+    sql("SELECT id, user_id, name, public_key, created_at, last_seen_at, revoked_at FROM device
+     WHERE tenant_id = $1 AND id = $2");
+const OF_USER: Statement =
+    sql("SELECT id, user_id, name, public_key, created_at, last_seen_at, revoked_at FROM device
+     WHERE tenant_id = $1 AND user_id = $2 ORDER BY id");
+const SPEND_ALL: Statement = sql(
+    "UPDATE refresh_token SET spent_at = $3 WHERE tenant_id = $1 AND device_id = $2 AND spent_at IS NULL",
 );
-const OF_USER: Statement = sql(
-    "SELECT id, user_id, name, public_key, created_at, last_seen_at, revoked_at FROM device
-     WHERE tenant_id = $1 AND user_id = $2 ORDER BY id",
-);
-const SPEND_ALL: Statement =
-    sql("UPDATE refresh_token SET spent_at = $3 WHERE tenant_id = $1 AND device_id = $2 AND spent_at IS NULL");
 const INSERT_REFRESH: Statement = sql(
     "INSERT INTO refresh_token (tenant_id, hash, device_id, issued_at, used_at, spent_at, refresh_id, successor)
      VALUES ($1, $2, $3, $4, NULL, NULL, NULL, NULL)",

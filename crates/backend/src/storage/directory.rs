@@ -5,11 +5,11 @@ use deskbell_seal::{LookupHash, keyed_hash};
 use subtle::ConstantTimeEq as _;
 
 use super::Result;
+use super::keys::{INSTALLATION, KeyKind, KeyStore};
 use super::sealing::{SealedColumn, sealed_column};
 use super::session::Database;
 use super::statement::{Statement, sql};
 use super::value::{Value, values};
-use super::keys::{INSTALLATION, KeyKind, KeyStore};
 
 /// The directory. Clones share one.
 #[derive(Clone)]
@@ -57,8 +57,7 @@ const ADD_NUMBER: Statement =
          ON CONFLICT (phone_number_id) DO UPDATE SET
            waba_id = excluded.waba_id, tenant_id = excluded.tenant_id, account_id = excluded.account_id");
 const REMOVE_NUMBER: Statement = sql("DELETE FROM phone_number WHERE phone_number_id = $1");
-const BY_NUMBER: Statement =
-    sql("SELECT tenant_id, account_id FROM phone_number WHERE phone_number_id = $1");
+const BY_NUMBER: Statement = sql("SELECT tenant_id, account_id FROM phone_number WHERE phone_number_id = $1");
 const BY_WABA: Statement = sql("SELECT DISTINCT tenant_id FROM phone_number WHERE waba_id = $1");
 const SET_SIGN_IN: Statement = sql("INSERT INTO sign_in (email_hash, tenant_id, user_id) VALUES ($1, $2, $3)
      ON CONFLICT (email_hash) DO NOTHING");
@@ -140,7 +139,12 @@ impl Directory {
     ///
     /// # Errors
     /// Those of the engine.
-    pub async fn set_sign_in(&self, email: &Sensitive<String>, tenant: TenantId, user: UserId) -> Result<bool> {
+    pub async fn set_sign_in(
+        &self,
+        email: &Sensitive<String>,
+        tenant: TenantId,
+        user: UserId,
+    ) -> Result<bool> {
         let hash = self.email_hash(email).await?;
         Ok(self.write(&SET_SIGN_IN, values![hash, tenant, user]).await? == 1)
     }
@@ -194,7 +198,8 @@ impl Directory {
         let Some(mut row) = self.database.read().await?.first(&APP, values![app]).await? else {
             return Ok(None);
         };
-        let mut secrets = vec![self.open_secret(SECRET, app, &row.take::<Vec<u8>>("meta_app.secret")?).await?];
+        let mut secrets =
+            vec![self.open_secret(SECRET, app, &row.take::<Vec<u8>>("meta_app.secret")?).await?];
         if let Some(previous) = row.take::<Option<Vec<u8>>>("meta_app.previous_secret")? {
             secrets.push(self.open_secret(PREVIOUS_SECRET, app, &previous).await?);
         }

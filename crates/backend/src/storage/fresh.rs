@@ -1,8 +1,8 @@
 //! New ids: UUIDv7, ordered by the time given, told apart by the system's randomness.
 
 use deskbell_domain::{
-    AuditId, ChannelAccountId, ContactId, ConversationId, DeviceId, EpochId, JobId, KeyId, MessageId, QueueId,
-    TenantId, UserId, UtcMs, WebhookId,
+    AuditId, ChannelAccountId, ContactId, ConversationId, DeviceId, EpochId, JobId, KeyId, MessageId,
+    QueueId, TenantId, UserId, UtcMs, WebhookId,
 };
 use deskbell_seal::random;
 

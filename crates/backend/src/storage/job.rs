@@ -112,8 +112,7 @@ const INSERT: Statement = sql(
 );
 const INSERT_PAYLOAD: Statement =
     sql("INSERT INTO job_payload (tenant_id, job_id, args) VALUES ($1, $2, $3)");
-const SET_PAYLOAD: Statement =
-    sql("UPDATE job_payload SET args = $3 WHERE tenant_id = $1 AND job_id = $2");
+const SET_PAYLOAD: Statement = sql("UPDATE job_payload SET args = $3 WHERE tenant_id = $1 AND job_id = $2");
 const HELD: Statement = pair(
     "SELECT id FROM job WHERE tenant_id = $1 AND id = $2 AND attempts = $3",
     "SELECT id FROM job WHERE tenant_id = $1 AND id = $2 AND attempts = $3 FOR UPDATE",
@@ -136,8 +135,7 @@ const LEASE_OF_ALL: Statement = sql("UPDATE job SET lease_until = $2, attempts =
                            AND o.lane_place < j.lane_place AND o.state = 'ready')
        ORDER BY run_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
      RETURNING id, tenant_id, kind, attempts, created_at");
-const NEXT_DUE: Statement =
-    sql("SELECT MIN(CASE WHEN lease_until > run_at THEN lease_until ELSE run_at END)
+const NEXT_DUE: Statement = sql("SELECT MIN(CASE WHEN lease_until > run_at THEN lease_until ELSE run_at END)
      FROM job WHERE tenant_id = $1 AND state = 'ready'");
 const COMPLETE: Statement = sql("DELETE FROM job WHERE tenant_id = $1 AND id = $2 AND attempts = $3");
 const DELETE_PAYLOAD: Statement = sql("DELETE FROM job_payload WHERE tenant_id = $1 AND job_id = $2");
@@ -331,7 +329,8 @@ impl Jobs {
         }
         let mut sum = JobCounts::default();
         for tenant in self.db.directory().tenants().await? {
-            let of_tenant = counts(self.db.tenant(tenant).read().await?.one(&COUNTS_OF_TENANT, values![]).await?)?;
+            let of_tenant =
+                counts(self.db.tenant(tenant).read().await?.one(&COUNTS_OF_TENANT, values![]).await?)?;
             sum.waiting += of_tenant.waiting;
             sum.dead += of_tenant.dead;
             sum.oldest_due = match (sum.oldest_due, of_tenant.oldest_due) {
@@ -425,11 +424,7 @@ async fn with_args(tx: &mut Tx, mut envelopes: Vec<LeasedJob>) -> Result<Vec<Lea
 }
 
 fn counts(mut row: Row) -> Result<JobCounts> {
-    Ok(JobCounts {
-        waiting: row.take("job")?,
-        dead: row.take("job")?,
-        oldest_due: row.take("job.run_at")?,
-    })
+    Ok(JobCounts { waiting: row.take("job")?, dead: row.take("job")?, oldest_due: row.take("job.run_at")? })
 }
 
 #[cfg(test)]

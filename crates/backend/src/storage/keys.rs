@@ -245,7 +245,7 @@ impl KeyStore {
         let tenant_key = self.tenant_key(tenant).await?;
         let list: Vec<Value> = ids.iter().map(|id| Value::from(*id)).collect();
         let mut keys = self.begin_read().await?;
-        for mut row in keys.session.all_in(&DATA_KEYS, &values![tenant], &list).await? {
+        for mut row in keys.session.all_in(&DATA_KEYS, &[tenant.into()], &list).await? {
             let id: KeyId = row.take("data_key.id")?;
             let kind: String = row.take("data_key.kind")?;
             let wrapped: Vec<u8> = row.take("data_key.wrapped")?;
@@ -337,7 +337,9 @@ impl KeyStore {
     pub(crate) async fn server(&self) -> Result<Option<postgres::Server>> {
         match &self.0.backing {
             Backing::Sqlite(_) => Ok(None),
-            Backing::Postgres(_) => Ok(Some(postgres::Server::of(&mut self.begin_read().await?.session).await?)),
+            Backing::Postgres(_) => {
+                Ok(Some(postgres::Server::of(&mut self.begin_read().await?.session).await?))
+            }
         }
     }
 
@@ -424,7 +426,7 @@ impl KeyStore {
     async fn delete(&self, tenant: TenantId, ids: &[KeyId]) -> Result<()> {
         let list: Vec<Value> = ids.iter().map(|id| Value::from(*id)).collect();
         let mut keys = self.begin().await?;
-        keys.session.execute_in(&DELETE_DATA_KEYS, &values![tenant], &list).await?;
+        keys.session.execute_in(&DELETE_DATA_KEYS, &[tenant.into()], &list).await?;
         keys.session.commit().await?;
         self.0.cache.forget(tenant, ids);
         Ok(())

@@ -29,8 +29,11 @@ pub(crate) const SQLITE_TENANT: &[Migration] = tree!("sqlite/tenant" / "0001_ten
 /// SQLite: the key store's file.
 pub(crate) const SQLITE_KEYS: &[Migration] = tree!("sqlite/keys" / "0001_keys");
 /// PostgreSQL: everything but the keys.
-pub(crate) const POSTGRES_DATA: &[Migration] =
-    tree!("postgres/data" / "0001_directory", "postgres/data" / "0002_arrivals", "postgres/data" / "0003_tenant");
+pub(crate) const POSTGRES_DATA: &[Migration] = tree!(
+    "postgres/data" / "0001_directory",
+    "postgres/data" / "0002_arrivals",
+    "postgres/data" / "0003_tenant"
+);
 /// PostgreSQL: the key store's database.
 pub(crate) const POSTGRES_KEYS: &[Migration] = tree!("postgres/keys" / "0001_keys");
 
@@ -47,8 +50,7 @@ const HAS_VERSIONS: Statement = pair(
     "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_version'",
     "SELECT COUNT(*) FROM pg_tables WHERE tablename = 'schema_version' AND schemaname = current_schema()",
 );
-const APPLIED: Statement =
-    sql("INSERT INTO schema_version (version, name, applied_at) VALUES ($1, $2, $3)");
+const APPLIED: Statement = sql("INSERT INTO schema_version (version, name, applied_at) VALUES ($1, $2, $3)");
 
 /// Two programs that start at once migrate one after the other. SQLite's write lock does the same by itself.
 const LOCK: Statement = pair("SELECT 1", "SELECT 1 FROM pg_advisory_xact_lock(7165301)");

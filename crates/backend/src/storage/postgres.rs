@@ -153,7 +153,8 @@ const OWNED_TABLES: Statement = sql("SELECT c.relname FROM pg_class c JOIN pg_na
      ORDER BY c.relname");
 
 /// Tables of tenants' data that are not behind row security. Those of the directory know no more than ids.
-const OPEN_TABLES: Statement = sql("SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+const OPEN_TABLES: Statement =
+    sql("SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
      WHERE n.nspname = 'deskbell' AND c.relkind IN ('r', 'p')
        AND NOT (c.relrowsecurity AND c.relforcerowsecurity)

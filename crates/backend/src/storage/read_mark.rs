@@ -18,10 +18,11 @@ pub struct ReadMark {
     pub version: i64,
 }
 
-const PUT: Statement =
-    sql("INSERT INTO read_mark (tenant_id, user_id, conversation_id, through, version) VALUES ($1, $2, $3, $4, 0)
+const PUT: Statement = sql(
+    "INSERT INTO read_mark (tenant_id, user_id, conversation_id, through, version) VALUES ($1, $2, $3, $4, 0)
      ON CONFLICT (tenant_id, user_id, conversation_id) DO UPDATE SET through = excluded.through, version = 0
-       WHERE read_mark.through < excluded.through");
+       WHERE read_mark.through < excluded.through",
+);
 const READ: Statement = sql("SELECT conversation_id, through, version FROM read_mark
      WHERE tenant_id = $1 AND user_id = $2 AND conversation_id IN ({list})");
 

@@ -77,9 +77,10 @@ impl Session {
     pub(crate) async fn execute(&mut self, statement: &Statement, values: Vec<Value>) -> Result<u64> {
         let text = statement.text(self.engine());
         match self {
-            Self::Sqlite(tx) => {
-                Ok(sqlx::query_with(text, sqlite_arguments(values)?).execute(&mut **tx).await?.rows_affected())
-            }
+            Self::Sqlite(tx) => Ok(sqlx::query_with(text, sqlite_arguments(values)?)
+                .execute(&mut **tx)
+                .await?
+                .rows_affected()),
             Self::Postgres(tx) => Ok(sqlx::query_with(text, postgres_arguments(values)?)
                 .execute(&mut **tx)
                 .await?
@@ -157,8 +158,8 @@ impl Session {
     /// Runs a text of several statements without parameters: a migration.
     pub(crate) async fn execute_script(&mut self, script: &'static str) -> Result<()> {
         match self {
-            Self::Sqlite(tx) => drop(sqlx::raw_sql(script).execute(&mut **tx).await?),
-            Self::Postgres(tx) => drop(sqlx::raw_sql(script).execute(&mut **tx).await?),
+            Self::Sqlite(tx) => sqlx::raw_sql(script).execute(&mut **tx).await.map(|_| ())?,
+            Self::Postgres(tx) => sqlx::raw_sql(script).execute(&mut **tx).await.map(|_| ())?,
         }
         Ok(())
     }

@@ -129,10 +129,7 @@ mod tests {
         assert!(encrypts(Some("4.10.0 community")));
         assert!(!encrypts(Some("")));
         assert!(!encrypts(None));
-        assert!(matches!(
-            plain_error(sqlx::Error::Configuration(NO_CIPHER.into())),
-            StorageError::NoCipher
-        ));
+        assert!(matches!(plain_error(sqlx::Error::Configuration(NO_CIPHER.into())), StorageError::NoCipher));
     }
 
     #[tokio::test]

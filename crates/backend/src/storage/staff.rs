@@ -4,11 +4,11 @@ use deskbell_domain::{KeyId, QueueId, Role, Scope, Sensitive, UserId, UtcMs};
 use serde::{Deserialize, Serialize};
 
 use super::change::{Entity, Op};
+use super::keys::KeyKind;
 use super::sealing::{SealedColumn, sealed_column};
 use super::statement::{Statement, sql};
 use super::value::{Row, Value, list_of, values};
 use super::{Read, Result, StorageError, Tx, device, fresh};
-use super::keys::KeyKind;
 
 /// Whether a person may sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -62,14 +62,12 @@ const INSERT: Statement = sql(
     "INSERT INTO staff (tenant_id, id, key_id, name, email, password_hash, role, status, created_at, version)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)",
 );
-const READ: Statement = sql(
-    "SELECT id, name, email, password_hash, role, status, created_at, version FROM staff
-     WHERE tenant_id = $1 AND id IN ({list})",
-);
+const READ: Statement =
+    sql("SELECT id, name, email, password_hash, role, status, created_at, version FROM staff
+     WHERE tenant_id = $1 AND id IN ({list})");
 const LIST: Statement = sql("SELECT id FROM staff WHERE tenant_id = $1 ORDER BY id");
 const KEY: Statement = sql("SELECT key_id FROM staff WHERE tenant_id = $1 AND id = $2");
-const SET_PASSWORD: Statement =
-    sql("UPDATE staff SET password_hash = $3 WHERE tenant_id = $1 AND id = $2");
+const SET_PASSWORD: Statement = sql("UPDATE staff SET password_hash = $3 WHERE tenant_id = $1 AND id = $2");
 const SET_ROLE: Statement = sql("UPDATE staff SET role = $3 WHERE tenant_id = $1 AND id = $2");
 const SET_STATUS: Statement = sql("UPDATE staff SET status = $3 WHERE tenant_id = $1 AND id = $2");
 const QUEUES: Statement =

@@ -107,10 +107,7 @@ mod tests {
     #[test]
     fn marks_are_numbered_after_the_fixed_parameters() {
         let list = sql("SELECT a FROM t WHERE t = $1 AND id IN ({list})");
-        assert_eq!(
-            list.with_list(Engine::Sqlite, 1, 3),
-            "SELECT a FROM t WHERE t = $1 AND id IN ($2,$3,$4)"
-        );
+        assert_eq!(list.with_list(Engine::Sqlite, 1, 3), "SELECT a FROM t WHERE t = $1 AND id IN ($2,$3,$4)");
         let rows = sql("INSERT INTO t VALUES {rows}");
         assert_eq!(rows.with_rows(Engine::Postgres, 0, 2, 2), "INSERT INTO t VALUES ($1,$2),($3,$4)");
         let rows = sql("INSERT INTO t VALUES {rows:$1}");

@@ -5,12 +5,12 @@ use deskbell_seal::Key;
 
 use super::change::{Changes, Entity, EntityKind, Op};
 use super::db::Tenant;
+use super::keys::KeyStore;
 use super::sealing::SealedColumn;
 use super::session::Session;
 use super::statement::{Statement, sql};
 use super::value::{Row, Value, values};
 use super::{Result, StorageError};
-use super::keys::KeyStore;
 use crate::limits::CHANGES_PER_TX_MAX;
 
 /// A transaction that reads one tenant's data, in one unchanging state.

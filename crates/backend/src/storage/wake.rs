@@ -47,7 +47,11 @@ impl Heads {
 
     /// The tenants somebody waits for.
     pub(crate) fn watched(&self) -> Vec<TenantId> {
-        self.lock().iter().filter(|(_, sender)| sender.receiver_count() > 0).map(|(tenant, _)| *tenant).collect()
+        self.lock()
+            .iter()
+            .filter(|(_, sender)| sender.receiver_count() > 0)
+            .map(|(tenant, _)| *tenant)
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, watch::Sender<i64>>> {
@@ -72,7 +76,10 @@ const TENANTS_PER_NOTICE: usize = 100;
 
 /// Tells other processes of moved heads, after their commits, on a connection of its own: a notice inside a
 /// transaction would make all commits of the server wait for each other.
-pub(crate) async fn tell_others(options: PgConnectOptions, mut moved: mpsc::UnboundedReceiver<(TenantId, i64)>) {
+pub(crate) async fn tell_others(
+    options: PgConnectOptions,
+    mut moved: mpsc::UnboundedReceiver<(TenantId, i64)>,
+) {
     let pool = one_connection(options);
     while let Some((tenant, head)) = moved.recv().await {
         let mut heads = HashMap::from([(tenant, head)]);
@@ -82,7 +89,8 @@ pub(crate) async fn tell_others(options: PgConnectOptions, mut moved: mpsc::Unbo
         let heads: Vec<_> = heads.into_iter().collect();
         for chunk in heads.chunks(TENANTS_PER_NOTICE) {
             let notice = write_notice(chunk);
-            let told = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(notice).execute(&pool).await;
+            let told =
+                sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(notice).execute(&pool).await;
             if told.is_err() {
                 // Others find out by asking, once a second.
                 tracing::warn!("log heads could not be told to other processes");

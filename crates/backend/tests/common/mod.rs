@@ -197,7 +197,7 @@ impl TestBackend {
         let mut tx = self.db().tenant(tenant).begin().await.unwrap();
         let now = tx.now();
         let alias = Alias::Phone(PhoneNumber::parse(phone).unwrap());
-        let profile = Profile { name: Some(format!("Customer {phone}").into()), username: None };
+        let profile = Profile { name: Some("A customer".into()), username: None };
         let person = contact::find_or_create(&mut tx, &[alias], &profile).await.unwrap();
         let before = conversation::find_or_create(&mut tx, &person, account, queue, now).await.unwrap();
         let id = fresh::message_id(now).unwrap();

@@ -10,7 +10,8 @@ use deskbell_backend::storage::conversation::{self, Conversation};
 use deskbell_backend::storage::message::NewMessage;
 use deskbell_backend::storage::staff::NewUser;
 use deskbell_backend::storage::{
-    DataLocation, Db, Engine, NewTenant, OneBackup, Tenant, Tx, channel_account, fresh, postgres, queue, staff,
+    DataLocation, Db, Engine, NewTenant, OneBackup, Tenant, Tx, channel_account, fresh, postgres, queue,
+    staff,
 };
 use deskbell_domain::{
     ChannelAccountId, Clock, DeliveryStatus, Direction, MessageKind, Origin, PhoneNumber, QueueId, Role,

@@ -1,8 +1,6 @@
 use std::sync::Arc;
 
-use deskbell_backend::keys::{
-    Extent, KeyKind, KeyLocation, KeyStore, LedgerEntry, LedgerHash, MasterKey,
-};
+use deskbell_backend::keys::{Extent, KeyKind, KeyLocation, KeyStore, LedgerEntry, LedgerHash, MasterKey};
 use deskbell_backend::limits::{DAY_MS, INGEST_KEY_MS};
 use deskbell_backend::storage::StorageError;
 use deskbell_domain::{Clock as _, ErasureId, KeyId, TenantId, UtcMs};
@@ -103,7 +101,8 @@ async fn destroying_rewrites_the_key_file_under_a_new_key() {
     let tenant = world.tenant("one").await.id();
     let KeyLocation::Sqlite { dir } = world.key_location.clone() else { panic!("not SQLite") };
     let files = || {
-        let names = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names =
+            std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let mut names: Vec<String> = names.filter(|name| name.ends_with(".db")).collect();
         names.sort();
         names
@@ -134,5 +133,8 @@ async fn a_key_file_that_another_process_has_open_is_not_rewritten() {
     other.close().await;
     drop(other);
     world.db.keys().destroy(tenant, &[gone]).await.unwrap();
-    assert!(world.db.keys().get(tenant, made).await.unwrap().is_some(), "what the other process made is kept");
+    assert!(
+        world.db.keys().get(tenant, made).await.unwrap().is_some(),
+        "what the other process made is kept"
+    );
 }

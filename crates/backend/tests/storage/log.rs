@@ -36,7 +36,11 @@ async fn head(office: &Office) -> i64 {
 async fn commit(office: &Office, count: u8, scope: Scope) -> Result<Committed, StorageError> {
     let mut tx = office.tenant.begin().await.unwrap();
     for n in 0..count {
-        tx.changed(Entity::message(MessageId::from_bytes([n; 16]), ConversationId::from_bytes([9; 16])), Op::Put, &[scope]);
+        tx.changed(
+            Entity::message(MessageId::from_bytes([n; 16]), ConversationId::from_bytes([9; 16])),
+            Op::Put,
+            &[scope],
+        );
     }
     tx.commit().await
 }

@@ -101,9 +101,12 @@ async fn a_tenant_s_file_that_is_gone_is_an_error_and_not_an_empty_tenant() {
     let file = world.folder.path().join(format!("data/tenants/{}.db", office.id()));
     std::fs::remove_file(&file).unwrap();
     let clock = std::sync::Arc::new(world.clock.clone());
-    let keys = deskbell_backend::keys::KeyStore::open(&world.key_location, world.master.clone(), clock).await.unwrap();
+    let keys = deskbell_backend::keys::KeyStore::open(&world.key_location, world.master.clone(), clock)
+        .await
+        .unwrap();
     let opened =
-        deskbell_backend::storage::Db::open(&world.data, keys, deskbell_backend::storage::OneBackup::Allow).await;
+        deskbell_backend::storage::Db::open(&world.data, keys, deskbell_backend::storage::OneBackup::Allow)
+            .await;
     assert!(matches!(opened, Err(StorageError::UnknownTenant(id)) if id == office.id()));
     assert!(!file.exists());
 }

@@ -6,7 +6,12 @@ use sqlx::Row as _;
 
 use crate::harness::{Office, World, engines, inbound};
 
-async fn receive(office: &Office, number: &str, text: &str, wamid: &str) -> (MessageId, contact::WritableContact) {
+async fn receive(
+    office: &Office,
+    number: &str,
+    text: &str,
+    wamid: &str,
+) -> (MessageId, contact::WritableContact) {
     let mut tx = office.tenant.begin().await.unwrap();
     let (contact, conversation) = office.customer(&mut tx, number).await;
     let new = inbound(&tx, text, wamid);
@@ -67,9 +72,8 @@ engines! {
 
 /// Every value of every table, as a stolen backup would show it.
 async fn stolen(world: &World) -> String {
-    let tables = world
-        .as_superuser("SELECT tablename FROM pg_tables WHERE schemaname = 'deskbell'".to_owned())
-        .await;
+    let tables =
+        world.as_superuser("SELECT tablename FROM pg_tables WHERE schemaname = 'deskbell'".to_owned()).await;
     let mut text = String::new();
     for table in tables {
         let table: String = table.get(0);
@@ -93,7 +97,12 @@ async fn a_stolen_database_shows_nobody_s_words_names_numbers_or_tokens() {
     receive(&office, "34600123456", "nightingale", "wamid.HBgLMzQ2").await;
     let mut tx = office.tenant.begin().await.unwrap();
     let user = staff::by_id(&mut tx, office.agent).await.unwrap().unwrap();
-    world.db.directory().set_sign_in(&Sensitive::from("alice@one.example"), office.id(), user.id).await.unwrap();
+    world
+        .db
+        .directory()
+        .set_sign_in(&Sensitive::from("alice@one.example"), office.id(), user.id)
+        .await
+        .unwrap();
     world.db.arrivals().insert_many(&[crate::arrivals::body("{\"text\":\"nightingale\"}")]).await.unwrap();
 
     let stolen = stolen(&world).await;

@@ -17,7 +17,8 @@ fn request(byte: u8) -> RefreshId {
 async fn sign_in(office: &Office, user: UserId, device: DeviceId) -> Option<(TenantToken, TenantToken)> {
     let refresh = TenantToken::issue(office.id()).unwrap();
     let mut tx = office.tenant.begin().await.unwrap();
-    let new = NewDevice { id: device, user, name: Sensitive::from("Alice's laptop"), public_key: vec![5; 32] };
+    let new =
+        NewDevice { id: device, user, name: Sensitive::from("Alice's laptop"), public_key: vec![5; 32] };
     if !device::sign_in(&mut tx, &new, &refresh).await.unwrap() {
         return None;
     }

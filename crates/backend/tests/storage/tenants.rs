@@ -116,8 +116,7 @@ async fn a_forgotten_where_returns_nothing_of_others() {
 
     let mut forgetful = by_hand(&world, Some(one.id())).await;
     assert_eq!(count(&mut forgetful, "staff").await, 1);
-    let seen: Vec<u8> =
-        forgetful.fetch_one("SELECT tenant_id FROM staff").await.unwrap().get(0);
+    let seen: Vec<u8> = forgetful.fetch_one("SELECT tenant_id FROM staff").await.unwrap().get(0);
     assert_eq!(seen, one.id().as_bytes());
     let touched = forgetful.execute("UPDATE queue SET name = 'mine'").await.unwrap().rows_affected();
     assert_eq!(touched, 1, "a forgotten WHERE writes to nobody else either");
@@ -157,7 +156,8 @@ async fn a_role_that_could_step_around_row_security_does_not_serve() {
     let role = |rights: &str, name: &str, groups: &str| {
         format!("CREATE ROLE {name} LOGIN {rights} PASSWORD '{}' IN ROLE {groups}", server.password)
     };
-    let (bypassing, owning, plain) = (format!("bypass_{name}"), format!("owns_{name}"), format!("plain_{name}"));
+    let (bypassing, owning, plain) =
+        (format!("bypass_{name}"), format!("owns_{name}"), format!("plain_{name}"));
     world.as_superuser(role("BYPASSRLS", &bypassing, postgres::APP_ROLE)).await;
     world.as_superuser(role("", &owning, "deskbell_app, deskbell_owner")).await;
     world.as_superuser(role("", &plain, postgres::APP_ROLE)).await;

@@ -86,6 +86,9 @@ async fn webhook(State(shared): State<Arc<Shared>>, Json(webhook): Json<Webhook>
 #[derive(Deserialize)]
 struct Text {
     text: String,
+    /// How long the message was on its way, in milliseconds.
+    #[serde(default)]
+    ago_ms: i64,
 }
 
 async fn writes(
@@ -94,7 +97,7 @@ async fn writes(
     Json(text): Json<Text>,
 ) -> Result<Json<Value>, StatusCode> {
     let customer = customer(&shared, index)?;
-    Ok(Json(json!({"id": customer.writes(&text.text).await})))
+    Ok(Json(json!({"id": customer.wrote(&text.text, text.ago_ms).await})))
 }
 
 async fn received(

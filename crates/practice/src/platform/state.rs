@@ -79,6 +79,15 @@ pub(crate) struct Incoming {
     pub(crate) word: &'static str,
     pub(crate) content: Value,
     pub(crate) quotes: Option<String>,
+    /// How long it was on its way, in milliseconds.
+    pub(crate) ago_ms: i64,
+}
+
+impl Incoming {
+    /// A message that quotes nothing and arrives at once.
+    pub(crate) const fn new(word: &'static str, content: Value) -> Self {
+        Self { word, content, quotes: None, ago_ms: 0 }
+    }
 }
 
 /// Counts as one that is on its way until it is dropped.
@@ -205,10 +214,11 @@ impl Shared {
         incoming: Incoming,
     ) -> Option<String> {
         let person = self.people.get(customer)?;
-        let at = self.now();
+        let at = self.now().plus_ms(incoming.ago_ms.saturating_neg());
         let mut state = self.lock();
         let id = state.next_id(self.config.seed, person, Direction::FromCustomer);
-        state.chat(&number.phone_number_id, customer, at).customer_wrote = Some(at);
+        let wrote = &mut state.chat(&number.phone_number_id, customer, at).customer_wrote;
+        *wrote = (*wrote).max(Some(at));
         let written = Written { phone_number_id: number.phone_number_id.clone(), customer, read: false };
         state.written.insert(id.clone(), written);
         drop(state);

@@ -69,11 +69,7 @@ async fn one(tx: &mut SqliteConnection, item: &Item) -> Result<(), StoreError> {
 }
 
 /// A root with what goes with it, and its gap. Gives the number of rows.
-pub(super) async fn root(
-    tx: &mut SqliteConnection,
-    root: EntityId,
-    reach: Reach,
-) -> Result<u64, StoreError> {
+pub(super) async fn root(tx: &mut SqliteConnection, root: EntityId, reach: Reach) -> Result<u64, StoreError> {
     const FOLLOWERS: &str = "DELETE FROM entity WHERE root = $1 AND kind <> 'read_mark'";
     const EVERYTHING: &str = "DELETE FROM entity WHERE root = $1";
     const MESSAGES: &str = "DELETE FROM message WHERE conversation = $1";
@@ -93,10 +89,7 @@ pub(super) async fn root(
 }
 
 /// Every row a finished snapshot did not bring, and what followed those. Gives the number of rows.
-pub(super) async fn older_generations(
-    tx: &mut SqliteConnection,
-    generation: i64,
-) -> Result<u64, StoreError> {
+pub(super) async fn older_generations(tx: &mut SqliteConnection, generation: i64) -> Result<u64, StoreError> {
     const TOUCHED: &str = "SELECT id FROM entity WHERE kind = 'read_mark' AND generation < $1
         UNION SELECT conversation FROM message WHERE generation < $1";
     const ENTITIES: &str = "DELETE FROM entity WHERE generation < $1";

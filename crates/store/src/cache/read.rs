@@ -168,9 +168,7 @@ pub(super) async fn stored_gap(
     let Some(row) = query.fetch_optional(tx).await.map_err(failed)? else { return Ok(None) };
     let at: Option<i64> = row.try_get(1).map_err(failed)?;
     let edge = match at {
-        Some(at) => {
-            Some(Boundary { at: UtcMs::from_ms(at), id: MessageId::from_bytes(bytes(&row, 0)?) })
-        }
+        Some(at) => Some(Boundary { at: UtcMs::from_ms(at), id: MessageId::from_bytes(bytes(&row, 0)?) }),
         None => None,
     };
     Ok(Some(StoredGap { token: PageToken(row.try_get(2).map_err(failed)?), edge }))

@@ -18,7 +18,8 @@ pub(super) struct State {
 }
 
 pub(super) async fn read(tx: &mut SqliteConnection) -> Result<State, StoreError> {
-    const STATE: &str = "SELECT epoch, seq, cursor, snapshot_epoch, snapshot_seq, snapshot_cursor, snapshot_next,
+    const STATE: &str =
+        "SELECT epoch, seq, cursor, snapshot_epoch, snapshot_seq, snapshot_cursor, snapshot_next,
         scopes, generation FROM state";
     let row = sqlx::query(STATE).fetch_one(tx).await.map_err(failed)?;
     let scopes: &str = row.try_get(7).map_err(failed)?;

@@ -15,51 +15,46 @@ use deskbell_testkit::fixtures as fx;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-pub fn cache_key() -> Key {
+pub(crate) fn cache_key() -> Key {
     Key::from_bytes([0xc4; 32])
 }
 
-pub fn outbox_key() -> Key {
+pub(crate) fn outbox_key() -> Key {
     Key::from_bytes([0x0b; 32])
 }
 
 /// A store's folder.
-pub struct Place {
+pub(crate) struct Place {
     folder: tempfile::TempDir,
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    pub fn cache(&self) -> PathBuf {
+    pub(crate) fn cache(&self) -> PathBuf {
         self.folder.path().join("cache-1.db")
     }
 
-    pub fn outbox(&self) -> PathBuf {
+    pub(crate) fn outbox(&self) -> PathBuf {
         self.folder.path().join("outbox-1.db")
     }
 
-    pub fn files(&self) -> Files {
-        Files {
-            cache: self.cache(),
-            cache_key: cache_key(),
-            outbox: self.outbox(),
-            outbox_key: outbox_key(),
-        }
+    pub(crate) fn files(&self) -> Files {
+        Files { cache: self.cache(), cache_key: cache_key(), outbox: self.outbox(), outbox_key: outbox_key() }
     }
 
-    pub async fn open(&self) -> SealedStore {
+    pub(crate) async fn open(&self) -> SealedStore {
         self.try_open().await.unwrap()
     }
 
-    pub async fn try_open(&self) -> Result<SealedStore, FileError> {
+    pub(crate) async fn try_open(&self) -> Result<SealedStore, FileError> {
         SealedStore::open(self.files()).await
     }
 
     /// What a kill at this moment would leave: the files as they are, and nothing that is only in memory.
-    pub fn image(&self) -> Self {
+    pub(crate) fn image(&self) -> Self {
         let image = Self::new();
         for entry in std::fs::read_dir(self.folder.path()).unwrap() {
             let path = entry.unwrap().path();
@@ -72,11 +67,13 @@ impl Place {
     }
 
     /// Every byte of the folder.
-    pub fn bytes(&self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn bytes(&self) -> Vec<(String, Vec<u8>)> {
         let files = std::fs::read_dir(self.folder.path()).unwrap();
         let mut bytes: Vec<_> = files
             .map(|entry| entry.unwrap().path())
-            .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap()))
+            .map(|path| {
+                (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap())
+            })
             .collect();
         bytes.sort();
         bytes
@@ -84,9 +81,10 @@ impl Place {
 }
 
 /// A connection of somebody who knows the key.
-pub async fn keyed(path: &Path, key: &Key) -> SqliteConnection {
+pub(crate) async fn keyed(path: &Path, key: &Key) -> SqliteConnection {
     SqliteConnectOptions::new()
         .filename(path)
+        .create_if_missing(true)
         .pragma("key", format!("\"x'{}'\"", key.expose_hex().as_str()))
         .disable_statement_logging()
         .connect()
@@ -95,49 +93,54 @@ pub async fn keyed(path: &Path, key: &Key) -> SqliteConnection {
 }
 
 /// Runs statements with the key, and closes the file.
-pub async fn tamper(path: &Path, key: &Key, statements: &'static str) {
+pub(crate) async fn tamper(path: &Path, key: &Key, statements: &'static str) {
     let mut connection = keyed(path, key).await;
     sqlx::raw_sql(statements).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
 
 /// The user of the console.
-pub fn me() -> UserId {
+pub(crate) fn me() -> UserId {
     fx::user(1)
 }
 
 /// What the user may see.
-pub fn scopes() -> Vec<Scope> {
+pub(crate) fn scopes() -> Vec<Scope> {
     vec![Scope::Tenant, Scope::Queue(fx::queue(1)), Scope::User(me())]
 }
 
-pub async fn apply(store: &impl Store, step: StoreStep) -> Result<Applied, StoreError> {
+pub(crate) async fn apply(store: &impl Store, step: StoreStep) -> Result<Applied, StoreError> {
     store.apply(&step).await
 }
 
 /// A whole snapshot.
-pub async fn snapshot(store: &impl Store, as_of: u64, items: Vec<Item>, history: Vec<HistoryStart>) {
+pub(crate) async fn snapshot(store: &impl Store, as_of: u64, items: Vec<Item>, history: Vec<HistoryStart>) {
     let page = SnapshotPage { history, ..fx::page(as_of, items, None) };
     apply(store, StoreStep::ApplySnapshotPage { begins: true, page: Box::new(page) }).await.unwrap();
     apply(store, StoreStep::FinishSnapshot { settled: Vec::new() }).await.unwrap();
 }
 
-pub fn frame_step(frame: Frame) -> StoreStep {
+pub(crate) fn frame_step(frame: Frame) -> StoreStep {
     let settled = frame.settled.clone();
     StoreStep::ApplyFrame { frame: Box::new(frame), settled }
 }
 
-pub fn enqueue(item: OutboxItem) -> StoreStep {
+pub(crate) fn enqueue(item: OutboxItem) -> StoreStep {
     StoreStep::Enqueue { item: Box::new(item), replaces: None }
 }
 
 /// One conversation of a queue with one message of the customer, and who and what has names.
-pub fn one_conversation(text: &str) -> Vec<Item> {
+pub(crate) fn one_conversation(text: &str) -> Vec<Item> {
     use deskbell_domain::Entity as _;
     let conversation = fx::conversation(1);
     let at = fx::EPOCH_START;
     vec![
-        fx::put_root(Kind::Tenant, fx::id::<deskbell_domain::TenantId>(0x01, 1).entity(), 1, &fx::tenant_body("Casa Verde")),
+        fx::put_root(
+            Kind::Tenant,
+            fx::id::<deskbell_domain::TenantId>(0x01, 1).entity(),
+            1,
+            &fx::tenant_body("Casa Verde"),
+        ),
         fx::put_root(Kind::User, me().entity(), 1, &fx::user_body("Inés")),
         fx::put_root(Kind::Queue, fx::queue(1).entity(), 1, &fx::queue_body("Orders")),
         fx::put_conversation(conversation, 2, &fx::conversation_body(1, fx::queue(1), at)),

@@ -5,9 +5,9 @@
 //! one that never left can be taken back, one that may have arrived cannot. Nothing leaves before the cache has reached
 //! the head of the log after an absence. A refused command is final, and its lane goes on.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
-use deskbell_domain::{CommandId, ConversationId, EpochId, Open, UtcMs};
+use deskbell_domain::{CommandId, ConversationId, Open};
 use deskbell_protocol::command::{Act, CommandsRequest, CommandsResponse, Outcome, RejectCode};
 use deskbell_protocol::limits::COMMANDS_MAX;
 use deskbell_protocol::problem::ProblemCode;
@@ -19,161 +19,10 @@ use crate::event::{EnqueueError, Failure, FailureKind, NewCommand};
 use crate::limits::{COMMAND_REQUESTS_MAX, OUTBOX_ITEMS_MAX};
 use crate::store::{CommandState, OutboxItem, Outcomes, StoreError, StoreStep};
 
-/// What is being done with a command right now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Flight {
-    /// Nothing.
-    Free,
-    /// The store is told that it is about to be sent, or asked whether its window is closed.
-    Checking,
-    /// A request with it is in flight.
-    Asked,
-    /// Its outcome is on the way to the store.
-    Writing,
-    /// It is refused, carries no text, and is on the way out.
-    Dropping(Open<RejectCode>),
-    /// It is settled and on the way out; whether the cache lists it.
-    Leaving { listed: bool },
-    /// The user takes it back, or puts another in its place.
-    TakingBack,
-}
+mod lanes;
 
-/// A command, as stored, and what is being done with it.
-#[derive(Debug)]
-struct Entry {
-    item: OutboxItem,
-    /// Its place among all.
-    order: u64,
-    flight: Flight,
-    not_before: Option<UtcMs>,
-    attempts: u32,
-    /// Sent alone, because a request with others was refused as a whole.
-    alone: bool,
-}
-
-impl Entry {
-    fn is_waiting(&self) -> bool {
-        self.item.is_pending() && !matches!(self.flight, Flight::Leaving { .. })
-    }
-
-    /// When it may be sent; `None` is at once.
-    fn due(&self) -> Option<UtcMs> {
-        self.item.send_after.max(self.not_before)
-    }
-
-    fn is_due(&self, now: UtcMs) -> bool {
-        self.due().is_none_or(|due| due <= now)
-    }
-}
-
-/// All commands that are not settled.
-#[derive(Debug, Default)]
-pub(super) struct Outbox {
-    entries: BTreeMap<CommandId, Entry>,
-    /// Commands without an outcome, by conversation, in order.
-    lanes: BTreeMap<ConversationId, VecDeque<CommandId>>,
-    /// On their way into the store for the first time.
-    enqueuing: BTreeSet<CommandId>,
-    next_order: u64,
-    reported: Option<(usize, usize)>,
-}
-
-impl Outbox {
-    fn add(&mut self, item: OutboxItem, flight: Flight) {
-        let order = self.next_order;
-        self.next_order += 1;
-        let (id, lane) = (item.id(), item.lane());
-        let waits =
-            flight == Flight::Free && matches!(item.state, CommandState::Ready | CommandState::Sending);
-        self.entries.insert(id, Entry { item, order, flight, not_before: None, attempts: 0, alone: false });
-        if waits {
-            self.join_lane(lane, id, order);
-        }
-    }
-
-    fn join_lane(&mut self, lane: ConversationId, id: CommandId, order: u64) {
-        let Self { entries, lanes, .. } = self;
-        let lane = lanes.entry(lane).or_default();
-        let place = lane.partition_point(|other| entries.get(other).is_some_and(|entry| entry.order < order));
-        lane.insert(place, id);
-    }
-
-    fn leave_lane(&mut self, lane: ConversationId, id: CommandId) {
-        if let Some(waiting) = self.lanes.get_mut(&lane) {
-            waiting.retain(|other| *other != id);
-            if waiting.is_empty() {
-                self.lanes.remove(&lane);
-            }
-        }
-    }
-
-    fn remove(&mut self, id: CommandId) -> Option<Entry> {
-        let entry = self.entries.remove(&id)?;
-        self.leave_lane(entry.item.lane(), id);
-        Some(entry)
-    }
-
-    /// Commands without an outcome that the cache shows.
-    pub(super) fn waiting(&self) -> usize {
-        self.entries.values().filter(|entry| entry.is_waiting()).count()
-    }
-
-    fn refused(&self) -> usize {
-        self.entries.values().filter(|entry| !entry.item.is_pending()).count()
-    }
-
-    /// Whether only refused commands are left.
-    pub(super) fn is_drained(&self) -> bool {
-        self.enqueuing.is_empty() && self.entries.values().all(|entry| !entry.item.is_pending())
-    }
-
-    /// The commands whose effects the cache shows once it stands at `to`: those the frame lists, and those whose answer
-    /// named a place up to there.
-    pub(super) fn settled_by(&self, listed: &[CommandId], epoch: EpochId, to: Seq) -> Vec<CommandId> {
-        let is_settled = |entry: &Entry| match entry.item.state {
-            CommandState::Applied { epoch: at, seq } => at == epoch && seq <= to,
-            CommandState::Ready | CommandState::Sending => listed.contains(&entry.item.id()),
-            CommandState::Refused { .. } => false,
-        };
-        let leaves = |entry: &Entry| matches!(entry.flight, Flight::Leaving { .. });
-        let mut settled: Vec<CommandId> = self
-            .entries
-            .values()
-            .filter(|entry| !leaves(entry) && is_settled(entry))
-            .map(|entry| entry.item.id())
-            .collect();
-        settled.extend(listed.iter().filter(|id| {
-            self.entries.get(id).is_some_and(|entry| {
-                matches!(entry.item.state, CommandState::Applied { .. }) && !leaves(entry)
-            })
-        }));
-        settled.sort_unstable();
-        settled.dedup();
-        settled
-    }
-
-    /// Commands whose outcome belongs to another lineage of the log: it may have been lost with a restore.
-    pub(super) fn applied_elsewhere(&self, epoch: EpochId) -> Vec<CommandId> {
-        let elsewhere = |state| matches!(state, CommandState::Applied { epoch: at, .. } if at != epoch);
-        self.entries
-            .values()
-            .filter(|entry| entry.flight == Flight::Free && elsewhere(entry.item.state))
-            .map(|entry| entry.item.id())
-            .collect()
-    }
-
-    /// The requests in flight were given up: what they carried is sent again.
-    pub(super) fn requests_given_up(&mut self) {
-        for entry in self.entries.values_mut().filter(|entry| entry.flight == Flight::Asked) {
-            entry.flight = Flight::Free;
-        }
-    }
-
-    pub(super) fn due(&self) -> Option<UtcMs> {
-        let heads = self.lanes.values().filter_map(|lane| self.entries.get(lane.front()?));
-        heads.filter(|entry| entry.flight == Flight::Free).filter_map(Entry::due).min()
-    }
-}
+use lanes::Flight;
+pub(super) use lanes::Outbox;
 
 impl Engine {
     /// Takes over what the store has, and takes out of the outbox what the cache lists as settled: a crash came between

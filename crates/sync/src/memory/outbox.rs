@@ -25,6 +25,12 @@ impl OutboxFile {
         }
         self.items.retain(|other| Some(other.id()) != replaces);
         self.items.push(item.clone());
+        if let Act::SendText { conversation, text, .. } = &item.command.act {
+            let says_the_same = |draft: &Sensitive<String>| draft.expose().trim() == text.expose().trim();
+            if self.drafts.get(conversation).is_some_and(says_the_same) {
+                self.drafts.remove(conversation);
+            }
+        }
         Ok(())
     }
 

@@ -26,9 +26,11 @@ pub(crate) struct Host {
     said: VecDeque<Action>,
     /// Every step carried out, or refused, since it was last looked at.
     steps: Vec<StoreStep>,
-    /// Refuses the next step that this is for.
-    pub(crate) refuses: Option<(fn(&StoreStep) -> bool, StoreError)>,
+    pub(crate) refuses: Option<Refusal>,
 }
+
+/// Which step is refused next, and how.
+pub(crate) type Refusal = (fn(&StoreStep) -> bool, StoreError);
 
 pub(crate) fn scopes() -> Vec<Scope> {
     vec![Scope::Tenant, Scope::Queue(queue(1)), Scope::User(user(1))]

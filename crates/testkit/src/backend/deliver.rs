@@ -13,7 +13,8 @@ use deskbell_protocol::sync::{
 use deskbell_protocol::version::ProtocolRange;
 use serde::{Deserialize, Serialize};
 
-use super::{Backend, Key, Op, WHISPER};
+use super::log::Op;
+use super::{Backend, Key, WHISPER};
 
 /// Messages in one page of the model's history: fewer than on the wire, so that there are pages.
 const HISTORY_MESSAGES: usize = 7;

@@ -2,9 +2,9 @@ use deskbell_domain::{ErasureId, TenantId, UtcMs};
 use deskbell_seal::LookupHash;
 
 use super::KeyStore;
+use crate::storage::Result;
 use crate::storage::statement::{Statement, sql};
 use crate::storage::value::{Value, values};
-use crate::storage::Result;
 
 /// How much of a person an erasure took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -43,7 +43,8 @@ pub struct LedgerEntry {
 const ADD: Statement =
     sql("INSERT INTO ledger (tenant_id, kind, hash, erasure_id, cutoff_at, extent, created_at, expires_at)
          VALUES {rows} ON CONFLICT DO NOTHING");
-const FIND: Statement = sql("SELECT kind, hash, cutoff_at FROM ledger WHERE tenant_id = $1 AND hash IN ({list})");
+const FIND: Statement =
+    sql("SELECT kind, hash, cutoff_at FROM ledger WHERE tenant_id = $1 AND hash IN ({list})");
 
 impl KeyStore {
     /// Writes lines. They are never changed; writing one twice is writing it once.
@@ -81,7 +82,7 @@ impl KeyStore {
         let list: Vec<Value> = of.iter().map(|of| Value::from(*of.hash.as_bytes())).collect();
         let mut keys = self.begin_read().await?;
         let mut latest = None;
-        for mut row in keys.session.all_in(&FIND, &values![tenant], &list).await? {
+        for mut row in keys.session.all_in(&FIND, &[tenant.into()], &list).await? {
             let purpose: String = row.take("ledger.kind")?;
             let hash = LookupHash::from_bytes(row.take("ledger.hash")?);
             let cutoff: UtcMs = row.take("ledger.cutoff_at")?;

@@ -88,10 +88,7 @@ mod tests {
     #[test]
     fn what_is_no_master_key_is_refused_without_being_repeated() {
         for text in ["", "abc", &"g".repeat(64), &"a".repeat(63)] {
-            assert!(matches!(
-                MasterKey::from_hex(&Sensitive::from(text)),
-                Err(StorageError::MasterKeyShape)
-            ));
+            assert!(matches!(MasterKey::from_hex(&Sensitive::from(text)), Err(StorageError::MasterKeyShape)));
         }
         assert_eq!(format!("{:?}", MasterKey::from_bytes([0xab; 32])), "MasterKey(Key(•••))");
     }

@@ -41,8 +41,7 @@ impl Promised {
     }
 }
 
-const GET: Statement =
-    sql("SELECT database_id, promised, raised_from FROM high_water WHERE tenant_id = $1");
+const GET: Statement = sql("SELECT database_id, promised, raised_from FROM high_water WHERE tenant_id = $1");
 const RESET: Statement =
     sql("INSERT INTO high_water (tenant_id, database_id, promised, raised_from) VALUES ($1, $2, $3, $4)
          ON CONFLICT (tenant_id) DO UPDATE SET

@@ -80,8 +80,7 @@ impl Cache {
         let skipped = offset.saturating_sub(changed.len());
         let wanted = offset.saturating_add(limit).saturating_sub(skipped);
         let stored = window(&mut tx, view, me, &apart, wanted, skipped).await?;
-        let shown =
-            merge_window(skipped, stored, changed, offset, limit, |row| sort_key(row.id, &row.body));
+        let shown = merge_window(skipped, stored, changed, offset, limit, |row| sort_key(row.id, &row.body));
         let rows = rows(&mut tx, shown, &lanes, me).await?;
         Ok(ListPage { groups: groups.into_iter().collect(), rows, counts })
     }

@@ -14,7 +14,8 @@ use crate::cache::pending::Lanes;
 use crate::ids::hex_list;
 
 /// The newest message of each conversation; none where even that lies before the gap's edge.
-pub(super) const NEWEST: &str = "SELECT message.conversation, message.id, message.body FROM json_each($1) AS wanted
+pub(super) const NEWEST: &str =
+    "SELECT message.conversation, message.id, message.body FROM json_each($1) AS wanted
     JOIN message ON message.id = (SELECT newest.id FROM message AS newest
         WHERE newest.conversation = unhex(wanted.value) AND newest.at IS NOT NULL
         ORDER BY newest.at DESC, newest.id DESC LIMIT 1)
@@ -79,7 +80,8 @@ pub(super) async fn rows(
         let waiting = unsent_messages(lanes.of(id), me).filter(|message| !arrived.contains(&message.id));
         unsent.extend(waiting.last().map(|message| (id, message)));
     }
-    let authors = newest.values().map(|message| &message.body).chain(unsent.values().map(|message| &message.body));
+    let authors =
+        newest.values().map(|message| &message.body).chain(unsent.values().map(|message| &message.body));
     let authors: Vec<UserId> = authors.filter_map(|body| body.author).collect();
     let names = Names::of(tx, shown.iter().map(|row| &row.body), authors).await?;
     let rows = shown.into_iter().map(|row| {
