@@ -36,9 +36,7 @@ async fn no_content_name_number_id_or_token_is_written_in_the_clear() -> Result<
 
     // When there was a round trip, a draft, and a call that fails, with everything that is said about it.
     let question_id = customer.writes(QUESTION).await;
-    let changed = console
-        .until_line(|line| conversation_of(line).is_some())
-        .await?;
+    let changed = console.until_line(|line| conversation_of(line).is_some()).await?;
     let conversation = conversation_of(&changed).context("the line names it")?.to_owned();
     system.platform.faults().fail_calls(1, 131_047);
     for _ in 0..2 {

@@ -30,7 +30,8 @@ async fn a_backend_killed_at_any_moment_loses_no_message_and_sends_none_twice() 
         customer.writes(&question).await;
         backend = killed(&system, backend, logs.path(), &mut chance, &mut moments).await?;
         ada.console.reconnect(Nothing {}).await?;
-        let conversation = ada.sees(&question).await.with_context(|| format!("{question}, killed after {moments:?} ms"))?;
+        let conversation =
+            ada.sees(&question).await.with_context(|| format!("{question}, killed after {moments:?} ms"))?;
 
         // When the agent replies, and it is killed again: the reply goes out once, or nobody knows and it says so.
         let message = ada.reply(conversation, &reply).await?;
@@ -86,9 +87,15 @@ async fn settled(
     message: MessageId,
 ) -> Result<bool> {
     until("the reply is read, or nobody can know", async || {
-        let DeliveryView::Known { status, .. } = ada.delivery(conversation, message).await? else { return Ok(None) };
+        let DeliveryView::Known { status, .. } = ada.delivery(conversation, message).await? else {
+            return Ok(None);
+        };
         if status == Read.into() {
-            anyhow::ensure!(customer.received().len() == 1, "read, and received {} times", customer.received().len());
+            anyhow::ensure!(
+                customer.received().len() == 1,
+                "read, and received {} times",
+                customer.received().len()
+            );
             return Ok(Some(true));
         }
         // The call that was cut off may still be on its way to the platform; then its status is, too.

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use deskbell_e2e::limits::{KILL_AFTER_MS_MAX, KILLS, WAIT_MAX};
-use deskbell_e2e::{Chance, Engine, Headless, HeadlessOptions, Options, Proxy, TestSystem, has_keychain, until};
+use deskbell_e2e::{
+    Chance, Engine, Headless, HeadlessOptions, Options, Proxy, TestSystem, has_keychain, until,
+};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -48,7 +50,9 @@ async fn a_console_without_a_window_carries_the_round_trip() -> Result<()> {
 
     customer.writes(QUESTION).await;
     let conversation = sees(&mut console, QUESTION).await?;
-    console.call("reply", &json!({"conversation": conversation, "text": "I see it: the money is on its way."})).await?;
+    console
+        .call("reply", &json!({"conversation": conversation, "text": "I see it: the money is on its way."}))
+        .await?;
     customer.receives(1, WAIT_MAX).await?;
     loop {
         let thread = console.call("thread", &json!({"conversation": conversation, "limit": 10})).await?;

@@ -60,7 +60,8 @@ async fn a_message_that_meta_refuses_fails_with_its_reason_and_keeps_its_text() 
         system.platform.faults().inject(fault);
         let answer = ada.reply(conversation, "Of course, where to?").await?;
         let message = ada.shows(conversation, answer, Failed).await?;
-        let reason = DeliveryView::Known { status: Failed.into(), failure: Some(FailureCode::WindowClosed.into()) };
+        let reason =
+            DeliveryView::Known { status: Failed.into(), failure: Some(FailureCode::WindowClosed.into()) };
         assert_eq!(message.delivery, Some(reason));
         assert_eq!(message.text, Some("Of course, where to?".into()));
     }
@@ -83,7 +84,10 @@ async fn a_token_that_expired_at_meta_stops_the_account_until_it_is_connected_ag
         let failed = ada.reply(conversation, "Of course, where to?").await?;
         let message = ada.shows(conversation, failed, Failed).await?;
         let reason = FailureCode::AccountDisconnected.into();
-        assert_eq!(message.delivery, Some(DeliveryView::Known { status: Failed.into(), failure: Some(reason) }));
+        assert_eq!(
+            message.delivery,
+            Some(DeliveryView::Known { status: Failed.into(), failure: Some(reason) })
+        );
         assert_eq!(account_status(&system).await?, AccountStatus::ReauthNeeded);
 
         // And nothing more is tried with it: the next one is refused before any call.

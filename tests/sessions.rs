@@ -18,13 +18,15 @@ async fn a_wrong_password_is_refused_in_the_same_words_as_an_unknown_user() -> R
     let agent = system.agent("Ada")?.clone();
     let desk = Desk::new(system.address()).await?;
 
-    for (email, password) in [(agent.email.as_str(), "the password of nobody"), ("nobody@north.example", "x")] {
+    for (email, password) in [(agent.email.as_str(), "the password of nobody"), ("nobody@north.example", "x")]
+    {
         let refused = desk.try_sign_in(email, password).await.err().context("it is refused")?;
         assert_eq!(refused.code, ApiErrorCode::WrongCredentials);
     }
     let wire = system.wire()?;
     let (status, wrong) = wire.try_sign_in(&agent.email, "the password of nobody").await?;
-    let (unknown_status, unknown) = wire.try_sign_in("nobody@north.example", "the password of nobody").await?;
+    let (unknown_status, unknown) =
+        wire.try_sign_in("nobody@north.example", "the password of nobody").await?;
     assert_eq!((status, unknown_status), (401, 401));
     assert_eq!(without_request_id(wrong), without_request_id(unknown));
 
@@ -75,7 +77,8 @@ async fn a_stolen_refresh_token_that_is_used_twice_ends_the_device() -> Result<(
         let thief = system.wire()?;
         let (status, answer) = thief.refresh(stolen.context("Ada was given a token")?).await?;
         assert_eq!(status, 200, "a token is worth what its holder makes of it, until it is used twice");
-        let thiefs_next = answer.get("refresh_token").and_then(Value::as_str).context("it is renewed")?.to_owned();
+        let thiefs_next =
+            answer.get("refresh_token").and_then(Value::as_str).context("it is renewed")?.to_owned();
         assert!(has_databases(ada.folder())?);
 
         // When Ada's console renews with the same token.

@@ -19,7 +19,8 @@ const TOO_LARGE_BYTES: usize = 3 * 1024 * 1024 + 1;
 
 /// DMS-02.
 #[tokio::test(flavor = "multi_thread")]
-async fn repeated_shuffled_and_batched_webhooks_bring_each_message_once_and_statuses_only_forward() -> Result<()> {
+async fn repeated_shuffled_and_batched_webhooks_bring_each_message_once_and_statuses_only_forward()
+-> Result<()> {
     for engine in Engine::all() {
         // Given a platform that sends every webhook three times, in batches, shuffled, on several connections.
         let system = TestSystem::start(Options::on(engine)).await?;
@@ -65,7 +66,10 @@ async fn repeated_shuffled_and_batched_webhooks_bring_each_message_once_and_stat
                 if let DeliveryView::Known { status, .. } = ada.delivery(*conversation, *answer).await? {
                     let status = status.known().context("a status of ours")?;
                     let before = furthest.insert(*answer, status);
-                    assert!(before.is_none_or(|before| before <= status), "{before:?} was followed by {status:?}");
+                    assert!(
+                        before.is_none_or(|before| before <= status),
+                        "{before:?} was followed by {status:?}"
+                    );
                 }
             }
             let read = furthest.values().filter(|status| **status == Read).count();

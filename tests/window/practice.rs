@@ -66,7 +66,8 @@ impl Practice {
             let mut line = String::new();
             output.read_line(&mut line).map(|_| (line, output))
         });
-        let (line, output) = timeout(WAIT_MAX, first).await.context("the practice tenant says nothing")???;
+        let (line, output) =
+            timeout(WAIT_MAX, first).await.context("the practice tenant says nothing")???;
         let ready = serde_json::from_str(&line).with_context(|| format!("not what was expected: {line}"))?;
         Ok(Self { program, _output: output, client: webdriver::client()?, ready })
     }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use deskbell_console::api::{
-    ApiError, ApiErrorCode, Connection, ConversationRow, DeliveryView, Host as _, ListQuery, ListView, MessageView,
-    Nothing, Reply, SessionState, SignIn, StatusView, ThreadQuery, ThreadView,
+    ApiError, ApiErrorCode, Connection, ConversationRow, DeliveryView, Host as _, ListQuery, ListView,
+    MessageView, Nothing, Reply, SessionState, SignIn, StatusView, ThreadQuery, ThreadView,
 };
 use deskbell_console::{Console, KeychainChoice, Options};
 use deskbell_domain::{ConversationId, DeliveryStatus, MessageId};

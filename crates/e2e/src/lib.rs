@@ -1,6 +1,9 @@
 //! What the scenario tests of `tests/` stand on: the simulated platform, a real backend, consoles, and lines between
 //! them that can be broken. Everything talks over real HTTP on this machine.
-#![allow(clippy::print_stderr, reason = "a test tells the person who runs it what it leaves out, and its seeds")]
+#![allow(
+    clippy::print_stderr,
+    reason = "a test tells the person who runs it what it leaves out, and its seeds"
+)]
 
 mod canary;
 mod chance;

@@ -133,7 +133,8 @@ impl Headless {
         let log = log(&options.logs, "headless.out")?;
         let mut headless =
             Self { child, input, lines, log, answers: HashMap::new(), asked: 0, reopened: false };
-        let ready = headless.until_line(|line| line.get("ready").is_some() || line.get("error").is_some()).await?;
+        let ready =
+            headless.until_line(|line| line.get("ready").is_some() || line.get("error").is_some()).await?;
         headless.reopened = ready.get("reopened").and_then(Value::as_bool).context("it is not signed in")?;
         Ok(headless)
     }

@@ -230,13 +230,9 @@ impl TestSystem {
     }
 }
 
-async fn tenant(
-    db: &Db,
-    name: &str,
-    number: &BusinessNumber,
-    agents: &[&'static str],
-) -> Result<Tenant> {
-    let id = db.create_tenant(&NewTenant { name: name.to_owned(), time_zone: "Europe/Madrid".to_owned() }).await?;
+async fn tenant(db: &Db, name: &str, number: &BusinessNumber, agents: &[&'static str]) -> Result<Tenant> {
+    let id =
+        db.create_tenant(&NewTenant { name: name.to_owned(), time_zone: "Europe/Madrid".to_owned() }).await?;
     let queue = setup::create_queue(db, id, "Sales").await?;
     let connected = NewNumber {
         phone_number_id: number.phone_number_id.clone(),

@@ -152,6 +152,14 @@ async fn pool(path: &Path, key: &Key, purpose: Purpose, role: Role) -> Result<Sq
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // A full disk ends a transaction by itself, and the driver goes on counting it: nothing could begin
+                // on this connection ever again. The ping waits for the rollback that the driver has asked for.
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
         .connect_with(options)
         .await?;
     Ok(pool)

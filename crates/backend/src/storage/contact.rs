@@ -132,12 +132,15 @@ pub async fn find_or_create(tx: &mut Tx, aliases: &[Alias], profile: &Profile) -
     }
     let hashed = hashed(tx, aliases).await?;
     for _ in 0..RACES_MAX {
-        let contact = match find_hashed(tx, &hashed).await? {
+        let owners = owners_of(tx, &hashed).await?;
+        let contact = match first_owner(&owners) {
             Some(known) => writable_with_profile(tx, known, profile).await?,
             None => None,
         };
         if let Some(contact) = contact {
-            insert_aliases(tx, &contact, &hashed).await?;
+            let free = hashed.iter().zip(&owners).filter(|(_, owner)| owner.is_none());
+            let free: Vec<&HashedAlias> = free.map(|(alias, _)| alias).collect();
+            insert_aliases(tx, &contact, &free).await?;
             return Ok(contact);
         }
         if let Some(contact) = create(tx, &hashed, profile).await? {
@@ -153,7 +156,7 @@ pub async fn find_or_create(tx: &mut Tx, aliases: &[Alias], profile: &Profile) -
 /// Those of the engine.
 pub async fn find(read: &mut Read, aliases: &[Alias]) -> Result<Option<ContactId>> {
     let hashed = hashed(read, aliases).await?;
-    find_hashed(read, &hashed).await
+    Ok(first_owner(&owners_of(read, &hashed).await?))
 }
 
 /// Locks a contact for writing; `None` when it is not there or was erased.
@@ -268,14 +271,19 @@ async fn hashed(read: &mut Read, aliases: &[Alias]) -> Result<Vec<HashedAlias>> 
     Ok(hashed)
 }
 
-async fn find_hashed(read: &mut Read, hashed: &[HashedAlias]) -> Result<Option<ContactId>> {
+/// Whose each alias is, in the same order.
+async fn owners_of(read: &mut Read, hashed: &[HashedAlias]) -> Result<Vec<Option<ContactId>>> {
     let list: Vec<Value> = hashed.iter().map(|alias| Value::from(alias.hash)).collect();
-    let mut found: HashMap<(AliasKind, [u8; 32]), ContactId> = HashMap::new();
+    let mut owners: HashMap<(AliasKind, [u8; 32]), ContactId> = HashMap::new();
     for mut row in read.all_in(&FIND, values![], &list).await? {
         let alias = (row.word("alias.kind")?, row.take("alias.hash")?);
-        found.insert(alias, row.take("alias.contact_id")?);
+        owners.insert(alias, row.take("alias.contact_id")?);
     }
-    Ok(hashed.iter().find_map(|alias| found.get(&(alias.kind, alias.hash)).copied()))
+    Ok(hashed.iter().map(|alias| owners.get(&(alias.kind, alias.hash)).copied()).collect())
+}
+
+fn first_owner(owners: &[Option<ContactId>]) -> Option<ContactId> {
+    owners.iter().find_map(|owner| *owner)
 }
 
 struct SealedProfile {
@@ -347,7 +355,7 @@ async fn create(tx: &mut Tx, hashed: &[HashedAlias], profile: &Profile) -> Resul
     };
     tx.execute(&INSERT, values![id, contact.key.0, name, username, now]).await?;
     tx.execute(&INSERT_KEY, values![id, contact.key.0]).await?;
-    if insert_aliases(tx, &contact, hashed).await? {
+    if insert_aliases(tx, &contact, &hashed.iter().collect::<Vec<_>>()).await? {
         return Ok(Some(contact));
     }
     tx.execute(&FORGET_ALIASES, values![id]).await?;
@@ -357,7 +365,7 @@ async fn create(tx: &mut Tx, hashed: &[HashedAlias], profile: &Profile) -> Resul
 }
 
 /// Gives a contact aliases. Those that somebody has already stay theirs; `false` when there was such a one.
-async fn insert_aliases(tx: &mut Tx, contact: &WritableContact, hashed: &[HashedAlias]) -> Result<bool> {
+async fn insert_aliases(tx: &mut Tx, contact: &WritableContact, hashed: &[&HashedAlias]) -> Result<bool> {
     let now = tx.now();
     let mut rows = Vec::with_capacity(hashed.len());
     for alias in hashed {

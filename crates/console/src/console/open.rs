@@ -81,8 +81,7 @@ impl Console {
     async fn reopened(&self, backend: &str, identity: SignedIn) -> Result<Arc<Session>, OpenError> {
         let address = BackendAddress::parse(backend).map_err(|_| OpenError::Transport)?;
         let transport = Transport::new(address).map_err(|_| OpenError::Transport)?;
-        let vault =
-            self.vault(backend, identity, |profile, keychain, folder| Vault::open(profile, keychain, folder));
+        let vault = self.vault(backend, identity, Vault::open);
         let place = sealed(vault.await?).await?;
         self.session(identity, transport, place, None).await
     }

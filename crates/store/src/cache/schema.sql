@@ -41,7 +41,7 @@ CREATE TABLE entity (
 CREATE INDEX entity_by_root ON entity (root);
 CREATE INDEX conversation_by_place ON entity (list_group, list_key, id) WHERE list_group IS NOT NULL;
 CREATE INDEX conversation_by_assignee ON entity (assignee, list_group, list_key, id) WHERE list_group IS NOT NULL;
-CREATE INDEX conversation_unread ON entity (id) WHERE list_group < 2 AND unread > 0;
+CREATE INDEX conversation_unread ON entity (list_group, unread, id) WHERE list_group < 2 AND unread > 0;
 
 -- `at` is null where the body cannot be read.
 CREATE TABLE message (

@@ -9,7 +9,7 @@ CREATE TABLE webhook_body (
   attempts    INTEGER NOT NULL,
   body        BLOB    NOT NULL
 ) STRICT;
-CREATE INDEX webhook_body_due ON webhook_body (run_at);
+CREATE INDEX webhook_body_due ON webhook_body (run_at, id);
 
 -- What could not be split. It dies with its ingest key.
 CREATE TABLE quarantine (

@@ -266,7 +266,7 @@ CREATE TABLE job (
   failure     TEXT,
   created_at  INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX job_due ON job (state, run_at);
+CREATE INDEX job_due ON job (state, run_at, id);
 CREATE INDEX job_by_lane ON job (tenant_id, lane, lane_place);
 
 -- What a job is about: ids only, never content.
