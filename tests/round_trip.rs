@@ -29,6 +29,9 @@ async fn round_trip(engine: Engine) -> Result<()> {
     // When the customer writes, the agent sees who it is, what it is, and that somebody waits.
     let wrote = customer.writes(QUESTION).await;
     let conversation = ada.sees(QUESTION).await?;
+    let rows = ada.list().await?;
+    let preview = rows.first().and_then(|row| row.preview.as_ref()).context("the list shows its start")?;
+    assert_eq!((rows.len(), preview.text.as_ref()), (1, Some(&QUESTION.into())));
     let thread = ada.thread(conversation).await?;
     assert_eq!(thread.conversation.name.expose(), &customer.person().name);
     assert_eq!((thread.messages.len(), thread.conversation.unread), (1, 1));

@@ -37,7 +37,7 @@ async fn what_a_customer_writes_appears_in_list_and_thread_without_a_reload() ->
 async fn a_reply_is_ticked_until_it_is_read_and_arrives_once() -> Result<()> {
     const REPLY: &str = "Yes, until six.";
 
-    // Given an agent in the thread of a customer whose phone is off, and a platform whose news are held back.
+    // Given an agent in the thread of a customer whose phone is off.
     let stage = Stage::enter().await?;
     let practice = stage.practice().await?;
     let window = stage.window(practice.backend()).await?;
@@ -48,22 +48,24 @@ async fn a_reply_is_ticked_until_it_is_read_and_arrives_once() -> Result<()> {
     customer.writes("Are you still open?").await?;
     window.opens(&name).await?;
     customer.phone(false, false).await?;
-    practice.hold_webhooks(true).await?;
+    window.follows_the_ticks(REPLY).await?;
 
     // When the agent answers with Ctrl and Enter.
     window.replies(REPLY).await?;
 
     // Then each tick is shown when it is true, with its word.
-    window.ticks(REPLY, "queued").await?;
-    assert_eq!(window.tick_word(REPLY).await?, "Queued");
-    practice.hold_webhooks(false).await?;
     window.ticks(REPLY, "sent").await?;
+    assert_eq!(window.tick_word(REPLY).await?, "Sent");
     assert!(customer.received().await?.is_empty(), "the phone is off");
     customer.phone(true, false).await?;
     window.ticks(REPLY, "delivered").await?;
     customer.phone(true, true).await?;
     window.ticks(REPLY, "read").await?;
     assert_eq!(window.tick_word(REPLY).await?, "Read");
+    let order = ["waiting", "queued", "sent", "delivered", "read"];
+    let seen = window.followed_ticks().await?;
+    let places: Vec<_> = seen.iter().map(|state| order.iter().position(|known| known == state)).collect();
+    assert!(places.is_sorted() && places.iter().all(Option::is_some), "{seen:?}");
 
     // And the customer has it once, and nothing of it is left in the composer.
     assert_eq!(customer.received().await?, [REPLY]);

@@ -64,6 +64,7 @@ async fn the_pictures_of_the_documentation_are_of_the_real_window() -> Result<()
         chooses_theme_at_sign_in(&window, theme).await?;
         pictures.push((format!("signin-{theme}"), window.page.picture().await?));
     }
+    window.page.clicks("the e-mail field", "return document.getElementById('email')", &[]).await?;
     window.signs_in(practice.agent()?).await?;
     works(&window, &practice).await?;
     for theme in ["dark", "light"] {
@@ -125,7 +126,9 @@ async fn chooses_theme_at_sign_in(window: &Window, theme: &str) -> Result<()> {
     let item = "return [...document.querySelectorAll('[role=menu] button')]
         .find((item) => item.innerText.toLowerCase().startsWith(arguments[0])) ?? null";
     window.page.clicks("the theme is in the menu", item, &[theme]).await?;
-    window.theme(theme).await
+    window.theme(theme).await?;
+    // Neither a caret nor the ring of the button that was just used.
+    window.page.script::<Option<()>>("document.activeElement.blur(); return null", &[]).await.map(drop)
 }
 
 /// Width and height of a PNG, as its first block has them.

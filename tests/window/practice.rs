@@ -87,12 +87,6 @@ impl Practice {
         Customer { practice: self, index }
     }
 
-    /// Holds back all webhooks, or lets them go.
-    pub(crate) async fn hold_webhooks(&self, held: bool) -> Result<()> {
-        self.control(Method::POST, "faults", Some(json!({"fault": "webhooks", "held": held}))).await?;
-        Ok(())
-    }
-
     /// How many messages the backend has asked the platform to send, in this run of it.
     pub(crate) async fn messages_sent(&self) -> Result<usize> {
         let calls = self.control(Method::GET, "calls", None).await?;

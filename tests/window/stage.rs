@@ -1,5 +1,4 @@
 use std::net::SocketAddr;
-use std::path::Path;
 
 use anyhow::{Result, ensure};
 use tempfile::TempDir;
@@ -32,7 +31,9 @@ impl Stage {
 
     /// The practice tenant, as the last one left it.
     pub(crate) async fn practice(&self) -> Result<Practice> {
-        Practice::start(&self.folder.path().join("practice"), self.practice).await
+        let folder = self.folder.path().join("practice");
+        std::fs::create_dir_all(&folder)?;
+        Practice::start(&folder, self.practice).await
     }
 
     /// Where the practice tenant's backend listens, each time.
@@ -42,10 +43,6 @@ impl Stage {
 
     /// A window that offers this backend, on what the last one left on the disk.
     pub(crate) async fn window(&self, backend: &str) -> Result<Window> {
-        Window::open(backend, &self.folder()).await
-    }
-
-    fn folder(&self) -> std::path::PathBuf {
-        Path::new(self.folder.path()).join("console")
+        Window::open(backend, &self.folder.path().join("console")).await
     }
 }

@@ -125,6 +125,26 @@ impl Window {
         self.page.script(&word, &[text]).await
     }
 
+    /// From now on notes every state that a message of the open thread is shown in.
+    pub(crate) async fn follows_the_ticks(&self, text: &str) -> Result<()> {
+        let follow = "const text = arguments[0];
+            window.ticks = [];
+            const note = () => {
+                const bubble = [...document.querySelectorAll('[data-message]')]
+                    .find((bubble) => bubble.innerText.includes(text));
+                const state = bubble?.dataset.state;
+                if (state !== undefined && state !== window.ticks.at(-1)) window.ticks.push(state);
+            };
+            new MutationObserver(note).observe(document.body, { subtree: true, childList: true, attributes: true });
+            return null;";
+        self.page.script::<Option<()>>(follow, &[text]).await.map(drop)
+    }
+
+    /// The states noted since then.
+    pub(crate) async fn followed_ticks(&self) -> Result<Vec<String>> {
+        self.page.script("return window.ticks", &[]).await
+    }
+
     /// How often a text stands in the open thread.
     pub(crate) async fn count(&self, text: &str) -> Result<usize> {
         let count = "return [...document.querySelectorAll('[data-message]')]
@@ -155,11 +175,14 @@ impl Window {
         self.page.until::<bool>("the composer is left", left, &[]).await.map(drop)
     }
 
-    /// Takes the open conversation on.
+    /// Takes the open conversation on, by its button.
     pub(crate) async fn claims(&self) -> Result<()> {
-        self.page.types("c").await?;
-        let claimed = "return document.querySelector('.thread .sub')?.innerText.includes('Assigned to you') ? true : null";
-        self.page.until::<bool>("the conversation is one's own", claimed, &[]).await.map(drop)
+        let claim = "const thread = document.querySelector('.thread');
+            if (thread.querySelector('.sub')?.innerText.includes('Assigned to you')) return true;
+            const buttons = [...thread.querySelectorAll('.act button')];
+            buttons.find((button) => button.innerText.includes('Claim'))?.click();
+            return null;";
+        self.page.until::<bool>("the conversation is one's own", claim, &[]).await.map(drop)
     }
 
     /// Waits until the window is drawn in a theme.

@@ -222,13 +222,7 @@ impl Config {
     pub async fn open(&self, clock: Arc<dyn Clock>) -> Result<Db, ConfigError> {
         let master = self.storage.master_key.read()?;
         let keys = KeyStore::open(&self.storage.keys, master, clock).await?;
-        let db = Db::open(&self.storage.data, keys, self.storage.one_backup).await?;
-        // A key store that was put into the data's own folder is found only when both are open.
-        if db.start_report().one_backup && self.storage.one_backup == OneBackup::Refuse {
-            db.close().await;
-            return Err(StorageError::OneBackup.into());
-        }
-        Ok(db)
+        Ok(Db::open(&self.storage.data, keys, self.storage.one_backup).await?)
     }
 }
 

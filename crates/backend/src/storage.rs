@@ -26,6 +26,8 @@ pub mod keys;
 pub mod link;
 pub mod message;
 pub(crate) mod migrate;
+#[cfg(test)]
+mod plans;
 pub mod postgres;
 pub mod queue;
 pub mod raw_event;

@@ -12,7 +12,7 @@ use deskbell_domain::{MessageId, PhoneNumber, Role};
 use deskbell_protocol::limits::{ACCESS_TOKEN_MS, FRAME_BYTES_MAX};
 use deskbell_protocol::route;
 use deskbell_protocol::socket::{ClientMessage, RevokeReason, ServerMessage};
-use deskbell_protocol::sync::{Frame, ResyncReason, Seq};
+use deskbell_protocol::sync::{Frame, ResyncReason};
 use reqwest::Method;
 use tokio_tungstenite::tungstenite;
 
@@ -272,17 +272,19 @@ async fn a_ping_looks_at_the_session_and_takes_the_place_forward() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_console_that_is_too_slow_is_told_to_pull_and_misses_nothing() {
-    let backend = TestBackend::start(Engine::Sqlite).await;
+    let backend = TestBackend::start_narrow(Engine::Sqlite).await;
     let agent = backend.agent().await;
     let mut cursor = agent.cursor().await;
-    let (mut live, hello) = Live::greet_slowly(&agent, Some(&cursor)).await;
-    // More than the system's buffers and the queue hold, while the console reads nothing.
-    for _ in 0..220 {
-        burst(&backend, "34600000001", 12).await;
+    let (mut slow, hello) = Live::greet_slowly(&agent, Some(&cursor)).await;
+    let (mut quick, _) = Live::greet(&agent, Some(&cursor)).await;
+    // More than the queue holds, while the slow console reads nothing.
+    for _ in 0..100 {
+        burst(&backend, "34600000001", 5).await;
+        assert!(matches!(quick.news().await, Some(ServerMessage::Frame(_) | ServerMessage::Head { .. })));
     }
     let mut place = hello.head;
     let lagging = loop {
-        match live.news().await {
+        match slow.news().await {
             Some(ServerMessage::Frame(frame)) => {
                 assert_eq!(frame.from, place);
                 place = frame.to;
@@ -302,8 +304,7 @@ async fn a_console_that_is_too_slow_is_told_to_pull_and_misses_nothing() {
             break;
         }
     }
-    assert!(messages > 2_000, "{messages}");
-    assert!(place > Seq(0));
+    assert_eq!(messages, 500);
     backend.finish().await;
 }
 

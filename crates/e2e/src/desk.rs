@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use deskbell_console::api::{
     ApiError, ApiErrorCode, Connection, ConversationRow, DeliveryView, Host as _, ListQuery, ListView,
     MessageView, Nothing, Reply, SessionState, SignIn, StatusView, ThreadQuery, ThreadView,
@@ -141,20 +141,19 @@ impl Desk {
         Ok(messages.filter_map(|message| message.text.map(|text| text.into_exposed())).collect())
     }
 
-    /// Waits until a text stands in the list as the newest of its conversation, and in the thread.
+    /// Waits until a text stands in the thread of a conversation of the list. Meta's clock counts seconds: what was
+    /// written within the second of an answer need not be the newest.
     ///
     /// # Errors
     /// When it does not come.
     pub async fn sees(&self, text: &str) -> Result<ConversationId> {
-        until("the customer's message is in the list and in its thread", async || {
-            let rows = self.list().await?;
-            let newest = rows.iter().find(|row| {
-                let preview = row.preview.as_ref().and_then(|preview| preview.text.as_ref());
-                preview.is_some_and(|shown| shown.expose() == text)
-            });
-            let Some(row) = newest else { return Ok(None) };
-            let texts = self.texts(row.id).await?;
-            Ok(texts.iter().any(|shown| shown == text).then_some(row.id))
+        until("the customer's message is in the thread of a conversation of the list", async || {
+            for row in self.list().await? {
+                if self.texts(row.id).await?.iter().any(|shown| shown == text) {
+                    return Ok(Some(row.id));
+                }
+            }
+            Ok(None)
         })
         .await
     }
@@ -219,17 +218,20 @@ impl Desk {
         .await
     }
 
-    /// Waits until the session of this console has ended.
+    /// Waits until the session of this console has ended, and what follows from it is done.
     ///
     /// # Errors
     /// When it goes on.
     pub async fn signed_out(&self) -> Result<()> {
-        until("the session has ended", async || Ok((!self.is_signed_in().await?).then_some(()))).await?;
-        let status = self.console.status(Nothing {}).await;
-        match status {
-            Err(ApiError { code: ApiErrorCode::SignedOut, .. }) => Ok(()),
-            other => anyhow::bail!("a console without a session says {other:?}"),
-        }
+        until("the session has ended", async || {
+            let view = self.console.session(Nothing {}).await;
+            Ok(view.is_ok_and(|view| view.session == SessionState::SignedOut).then_some(()))
+        })
+        .await?;
+        let query = ListQuery { view: ListView::All, offset: 0, limit: MANY };
+        let list = self.console.list(query).await;
+        ensure!(list == Err(ApiErrorCode::SignedOut.into()), "a console without a session still shows its list");
+        Ok(())
     }
 }
 

@@ -102,6 +102,9 @@ impl TestSystem {
     /// # Errors
     /// When a part of it cannot be set up.
     pub async fn set_up(options: Options) -> Result<Self> {
+        if std::env::var_os("DESKBELL_LOG").is_some() {
+            deskbell_console::telemetry::init();
+        }
         let folder = tempfile::tempdir()?;
         let mut meta = PlatformConfig::new(PLATFORM_SEED);
         meta.pace = options.pace;

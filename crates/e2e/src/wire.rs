@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use deskbell_domain::{DeviceId, RefreshId};
 use deskbell_protocol::route;
 use reqwest::{Client, Method};
@@ -65,6 +65,22 @@ impl Wire {
             request = request.header(deskbell_meta::signature::HEADER, signature);
         }
         Ok(request.send().await?.status().as_u16())
+    }
+
+    /// Everything that may be seen with the token, as one text.
+    ///
+    /// # Errors
+    /// When a page is refused.
+    pub async fn snapshot(&self) -> Result<String> {
+        let mut seen = String::new();
+        let mut path = route::SNAPSHOT.to_owned();
+        loop {
+            let (status, page) = self.call::<()>(Method::GET, &path, None).await?;
+            ensure!(status == 200, "refused with {status}");
+            seen.push_str(&page.to_string());
+            let Some(next) = page.get("next").and_then(Value::as_str) else { return Ok(seen) };
+            path = format!("{}?page={next}", route::SNAPSHOT);
+        }
     }
 
     /// Calls a route with the token, where there is one. Status and answer.

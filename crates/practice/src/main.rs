@@ -93,6 +93,7 @@ async fn run_business(business: Business) -> anyhow::Result<()> {
     // Held to the end: the folder goes with it.
     let forgotten = tempfile::tempdir().context("no folder for the practice")?;
     let folder = business.data_dir.as_deref().unwrap_or(forgotten.path());
+    std::fs::create_dir_all(folder).context("the practice's folder")?;
     let options =
         TenantOptions { seed: business.seed, listen: business.listen, customers: business.customers };
     let tenant = Tenant::start(folder, &options).await.context("the practice did not start")?;

@@ -7,6 +7,7 @@ mod read;
 mod state;
 mod step;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -122,13 +123,12 @@ impl Cache {
         let mut tx = self.reading().await?;
         let ids: Vec<_> = commands.iter().map(|(_, conversation)| *conversation).collect();
         let stored = read::conversations(&mut tx, &ids).await?;
-        let is_closed = |conversation: &ConversationId| {
-            stored.get(conversation).is_some_and(|row| {
-                let window = ServiceWindow::since(row.body.last_customer_message_at);
-                matches!(window.at(now), WindowState::Closed { .. })
-            })
+        let is_closed = |row: &&read::Conversation| {
+            let window = ServiceWindow::since(row.body.last_customer_message_at);
+            matches!(window.at(now), WindowState::Closed { .. })
         };
-        Ok(commands.iter().filter(|(_, conversation)| is_closed(conversation)).map(|(id, _)| *id).collect())
+        let closed: HashSet<_> = stored.iter().filter(is_closed).map(|row| row.id).collect();
+        Ok(commands.iter().filter(|(_, lane)| closed.contains(lane)).map(|(id, _)| *id).collect())
     }
 
     /// A look at the cache as it is at one moment.

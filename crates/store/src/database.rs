@@ -100,8 +100,8 @@ impl Database {
 async fn examine(question: &'static str, path: &Path, key: &Key) -> Result<(), FileError> {
     let mut connection = unlocked(path).create_if_missing(true).connect().await?;
     let verdict = verify(&mut connection, question, key).await;
-    connection.close().await?;
-    verdict
+    let closed = connection.close().await;
+    verdict.and(closed.map_err(FileError::from))
 }
 
 async fn verify(

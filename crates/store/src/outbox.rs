@@ -15,7 +15,8 @@ use crate::error::{FileError, Side, store_error};
 use crate::ids::hex_list;
 use crate::limits::OUTBOX;
 
-/// The schema's version, as `user_version` holds it.
+/// The schema's version, as `user_version` holds it. Raise it, with a migration, also when the JSON of an item changes in
+/// a way that an older version cannot read.
 const VERSION: i64 = 1;
 
 const SCHEMA: &str = include_str!("outbox/schema.sql");
@@ -113,7 +114,7 @@ impl Outbox {
     pub(crate) async fn expire(&self, ids: Vec<CommandId>) -> Result<Applied, StoreError> {
         let mut tx = self.begin().await?;
         for id in &ids {
-            set_state(&mut tx, *id, refused(RejectCode::WindowClosed.into())).await?;
+            set_unsent(&mut tx, *id, refused(RejectCode::WindowClosed.into())).await?;
         }
         tx.commit().await.map_err(failed)?;
         Ok(Applied { expired: ids, ..Applied::default() })
@@ -139,7 +140,7 @@ async fn write(tx: &mut SqliteConnection, step: &StoreStep) -> Result<Applied, S
         }
         StoreStep::MarkSending(ids) => {
             for id in ids {
-                mark_sending(tx, *id).await?;
+                set_unsent(tx, *id, CommandState::Sending).await?;
             }
         }
         StoreStep::Outcomes(outcomes) => write_outcomes(tx, outcomes).await?,
@@ -186,10 +187,10 @@ async fn find(tx: &mut SqliteConnection, id: CommandId) -> Result<Option<OutboxI
     row.map(|row| read_item(row.try_get(0).map_err(failed)?)).transpose()
 }
 
-/// What has an outcome keeps it.
-async fn mark_sending(tx: &mut SqliteConnection, id: CommandId) -> Result<(), StoreError> {
+/// For a command that never left; any other keeps its state.
+async fn set_unsent(tx: &mut SqliteConnection, id: CommandId, state: CommandState) -> Result<(), StoreError> {
     match find(tx, id).await? {
-        Some(item) if item.state == CommandState::Ready => update(tx, item, CommandState::Sending).await,
+        Some(item) if item.state == CommandState::Ready => update(tx, item, state).await,
         _ => Ok(()),
     }
 }

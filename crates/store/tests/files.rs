@@ -1,36 +1,22 @@
 //! What lies in the files, and what becomes of files that are not as they should be.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "the whole program is a test")]
+
 mod common;
 
 use common::{
-    Place, apply, cache_key, enqueue, frame_step, keyed, me, one_conversation, outbox_key, scopes, snapshot,
-    tamper,
+    Place, apply, cache_key, enqueue, everything, frame_step, keyed, one_conversation, outbox_key, reply,
+    snapshot, tamper,
 };
-use deskbell_protocol::command::Act;
 use deskbell_protocol::sync::Seq;
 use deskbell_seal::Key;
 use deskbell_store::{FileError, Files, SealedStore};
-use deskbell_sync::view::{ListQuery, ListView, ThreadQuery};
-use deskbell_sync::{CommandState, OutboxItem, Store, StoreError, StoreStep, Views};
+use deskbell_sync::{Store, StoreError, StoreStep, Views};
 use deskbell_testkit::fixtures as fx;
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
 
 const CANARY: &str = "canary-7f3a-Mañana-paso";
-
-fn reply(n: u32, text: &str) -> OutboxItem {
-    let (id, message) = (fx::command_id(n), fx::message(900 + n));
-    OutboxItem {
-        command: fx::reply(id, fx::conversation(1), message, text, fx::EPOCH_START.plus_ms(i64::from(n))),
-        state: CommandState::Ready,
-        send_after: None,
-        not_after: None,
-    }
-}
-
-const fn everything() -> ListQuery {
-    ListQuery { view: ListView::All, offset: 0, limit: 50, me: deskbell_domain::UserId::from_bytes([0; 16]) }
-}
 
 /// Which files of a folder show a text, in UTF-8 or UTF-16.
 fn showing(place: &Place, text: &str) -> Vec<String> {
@@ -274,74 +260,4 @@ async fn two_programs_on_the_same_files_see_each_others_steps_and_break_nothing(
     apply(&one, frame_step(fx::frame(5, 6, Vec::new()))).await.unwrap();
     assert_eq!(apply(&other, frame_step(fx::frame(5, 6, Vec::new()))).await, Err(StoreError::Conflict));
     assert_eq!(other.restore().await.unwrap().position.unwrap().seq, Seq(6));
-}
-
-#[tokio::test]
-async fn a_reply_is_shown_once_wherever_the_program_is_killed_on_its_way() {
-    // Given a conversation, and the steps a reply takes from the keyboard to rest.
-    let place = Place::new();
-    let store = place.open().await;
-    let scopes = StoreStep::SetScopes { scopes: scopes(), restart: true };
-    apply(&store, scopes).await.unwrap();
-    snapshot(&store, 5, one_conversation("¿Está listo?"), Vec::new()).await;
-    let item = reply(1, "Sí, puede pasar");
-    let id = item.id();
-    let Act::SendText { message, .. } = item.command.act else { panic!("a reply sends a text") };
-    let stored = fx::outbound_body(fx::conversation(1), me(), "Sí, puede pasar", fx::EPOCH_START.plus_ms(1));
-    let mut frame = fx::frame(5, 6, vec![fx::put_message(message, 6, &stored)]);
-    frame.settled = vec![id];
-    let outcomes = |outcomes| StoreStep::Outcomes(outcomes);
-    let applied = deskbell_sync::Outcomes { applied: vec![(id, fx::epoch(1), Seq(6))], ..Default::default() };
-    let removed = deskbell_sync::Outcomes { removed: vec![id], ..Default::default() };
-    let steps = [
-        enqueue(item),
-        StoreStep::MarkSending(vec![id]),
-        outcomes(applied),
-        frame_step(frame),
-        outcomes(removed),
-        StoreStep::ForgetSettled(vec![id]),
-    ];
-
-    for (number, step) in steps.into_iter().enumerate() {
-        apply(&store, step).await.unwrap();
-        // When the program is killed here and starts again.
-        let killed = place.image();
-        let after = killed.open().await;
-
-        // Then the reply is there once, and a command that is still to be followed has left no effect in the cache.
-        let query = ThreadQuery { conversation: fx::conversation(1), limit: 50, me: me() };
-        let thread = after.thread(query).await.unwrap().unwrap();
-        let copies = thread.messages.iter().filter(|shown| shown.id == message).count();
-        assert_eq!(copies, 1, "after step {number}");
-        assert_eq!(thread.row.header.body.waiting_since.is_none(), number < 3, "after step {number}");
-        let restored = after.restore().await.unwrap();
-        let (waits, settled) =
-            (restored.outbox.iter().any(|item| item.id() == id), restored.settled.contains(&id));
-        let expected =
-            [(true, false), (true, false), (true, false), (true, true), (false, true), (false, false)];
-        assert_eq!((waits, settled), expected[number], "after step {number}");
-        let seq = restored.position.unwrap().seq;
-        assert_eq!(seq, if number < 3 { Seq(5) } else { Seq(6) }, "after step {number}");
-        assert_eq!(after.outbox().await.unwrap().is_empty(), number >= 3, "after step {number}");
-    }
-}
-
-#[tokio::test]
-async fn a_snapshot_goes_on_where_a_kill_stopped_it() {
-    let place = Place::new();
-    let store = place.open().await;
-    let first = fx::page(9, one_conversation("Hola"), Some("page 2"));
-    apply(&store, StoreStep::ApplySnapshotPage { begins: true, page: Box::new(first) }).await.unwrap();
-
-    let killed = place.image();
-    let store = killed.open().await;
-    let run = store.restore().await.unwrap().snapshot.unwrap();
-    assert_eq!((run.at.seq, run.next), (Seq(9), Some(fx::token("page 2"))));
-    assert_eq!(apply(&store, StoreStep::FinishSnapshot { settled: vec![] }).await, Err(StoreError::Conflict));
-    let last = fx::page(9, Vec::new(), None);
-    apply(&store, StoreStep::ApplySnapshotPage { begins: false, page: Box::new(last) }).await.unwrap();
-    apply(&store, StoreStep::FinishSnapshot { settled: vec![] }).await.unwrap();
-
-    assert_eq!(store.restore().await.unwrap().position.unwrap().seq, Seq(9));
-    assert_eq!(store.list(everything()).await.unwrap().rows.len(), 1);
 }

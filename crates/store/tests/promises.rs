@@ -1,6 +1,8 @@
 //! What every store promises, kept by the encrypted one. Between two openings it is killed: the next one finds the
 //! files as the steps before left them, and nothing was closed.
 
+#![allow(clippy::unwrap_used, reason = "the whole program is a test")]
+
 mod common;
 
 use std::cell::RefCell;

@@ -1,6 +1,8 @@
 //! Keys and texts do not get into the log, whatever is logged. One test of a process of its own: the log is the
 //! process's.
 
+#![allow(clippy::unwrap_used, reason = "the whole program is a test")]
+
 mod common;
 
 use std::io::Write;

@@ -196,8 +196,8 @@ pub enum StoreStep {
     },
     /// Cache: remove these roots with all that follows them.
     PurgeRoots(Vec<EntityId>),
-    /// Cache: everything goes, position, snapshot, scopes, settled ids and gaps too. The key is replaced where there
-    /// is one.
+    /// Cache: everything goes, position, snapshot, scopes, settled ids and gaps too. The key stays until the files are
+    /// rewritten.
     DropCache,
 }
 

@@ -12,6 +12,7 @@ mod limits;
 mod postgres;
 mod process;
 mod run;
+mod screenshots;
 mod setup;
 mod step;
 mod tally;
@@ -47,6 +48,8 @@ enum Task {
     Tidy,
     /// Write the interface's side of the command list anew.
     Bindings,
+    /// Take the pictures of the documentation anew, from the real window.
+    Screenshots,
     /// Measure, each figure beside its yardstick. Builds in release mode.
     Bench(bench::Options),
 }
@@ -78,6 +81,7 @@ fn perform(task: Task) -> anyhow::Result<()> {
             "--bin",
             "generate-bindings",
         ])),
+        Task::Screenshots => screenshots::screenshots(&workspace),
         Task::Bench(options) => bench::bench(&workspace, &options),
     }
 }

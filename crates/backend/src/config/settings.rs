@@ -129,7 +129,7 @@ impl Settings {
 /// Line and reason, without the line itself: a misplaced secret must not reach a log.
 fn syntax(text: &str, error: &toml::de::Error) -> String {
     let line =
-        error.span().and_then(|span| text.get(..span.start)).map(|before| before.lines().count().max(1));
+        error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
     match line {
         Some(line) => format!("line {line}: {}", error.message()),
         None => error.message().to_owned(),

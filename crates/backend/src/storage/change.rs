@@ -213,6 +213,10 @@ pub async fn next_end(read: &mut Read, at: i64) -> Result<i64> {
     }
 }
 
+/// What runs for every event or page, for the test that looks at the plans.
+#[cfg(test)]
+pub(super) const HOT: &[&Statement] = &[&LIST, &LAST_END, &NEXT_END, &CLOCK];
+
 /// What a transaction will put into the log.
 #[derive(Default)]
 pub(super) struct Changes {

@@ -91,6 +91,10 @@ pub async fn settled(read: &mut Read, device: DeviceId, from: i64, to: i64) -> R
     rows.into_iter().map(|mut row| row.take("command_outcome.command_id")).collect()
 }
 
+/// What runs for every event or page, for the test that looks at the plans.
+#[cfg(test)]
+pub(super) const HOT: &[&Statement] = &[&FIND, &SETTLED];
+
 /// Deletes outcomes whose time is over; answers how many.
 ///
 /// # Errors

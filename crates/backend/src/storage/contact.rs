@@ -240,6 +240,10 @@ pub async fn aliases(read: &mut Read, id: ContactId) -> Result<Vec<Alias>> {
     Ok(aliases)
 }
 
+/// What runs for every event or page, for the test that looks at the plans.
+#[cfg(test)]
+pub(super) const HOT: &[&Statement] = &[&FIND, &LOCK, &CARDS];
+
 struct HashedAlias {
     kind: AliasKind,
     hash: [u8; 32],

@@ -216,6 +216,11 @@ pub async fn page(
     rows.into_iter().map(conversation).collect()
 }
 
+/// What runs for every event or page, for the test that looks at the plans.
+#[cfg(test)]
+pub(super) const HOT: &[&Statement] =
+    &[&FIND, &LOCK, &READ, &SAVE, &PAGE_UNRESOLVED, &PAGE_RESOLVED, &OF_CONTACT];
+
 /// A contact's card is part of its conversations: they changed.
 pub(super) async fn card_changed(tx: &mut Tx, contact: ContactId) -> Result<()> {
     for row in tx.all(&OF_CONTACT, values![contact]).await? {

@@ -129,7 +129,7 @@ impl Db {
     /// [`StorageError::OneBackup`], [`StorageError::NoCipher`]; those of the engine.
     pub async fn open(location: &DataLocation, keys: KeyStore, one_backup: OneBackup) -> Result<Self> {
         let opened = match location {
-            DataLocation::Sqlite { dir } => Self::open_sqlite(dir, keys).await?,
+            DataLocation::Sqlite { dir } => Self::open_sqlite(dir, keys, one_backup).await?,
             DataLocation::Postgres { url } => Self::open_postgres(url, keys, one_backup).await?,
         };
         let mut inner = opened;
@@ -147,8 +147,12 @@ impl Db {
         Ok(db)
     }
 
-    async fn open_sqlite(dir: &Path, keys: KeyStore) -> Result<Inner> {
+    async fn open_sqlite(dir: &Path, keys: KeyStore, one_backup: OneBackup) -> Result<Inner> {
         std::fs::create_dir_all(dir.join("tenants"))?;
+        let one_folder = keys.lies_within(dir);
+        if one_folder && one_backup == OneBackup::Refuse {
+            return Err(StorageError::OneBackup);
+        }
         let now = keys.clock().now();
         let open = async |name: &str, tree| {
             let (_, key) = keys.slot(INSTALLATION, KeyKind::File, name, None).await?;
@@ -166,7 +170,7 @@ impl Db {
             arrivals,
             heads: Arc::default(),
             due: Arc::default(),
-            report: StartReport { restored: Vec::new(), one_backup: keys.lies_within(dir) },
+            report: StartReport { restored: Vec::new(), one_backup: one_folder },
             tasks: vec![task],
             keys,
         })

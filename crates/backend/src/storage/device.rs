@@ -326,6 +326,10 @@ pub async fn list(read: &mut Read, user: UserId) -> Result<Vec<Device>> {
     Ok(devices)
 }
 
+/// What runs for every event or page, for the test that looks at the plans.
+#[cfg(test)]
+pub(super) const HOT: &[&Statement] = &[&AUTHENTICATE, &FIND_REFRESH];
+
 async fn device(read: &mut Read, mut row: Row) -> Result<Device> {
     let id: DeviceId = row.take("device.id")?;
     let user = row.take("device.user_id")?;

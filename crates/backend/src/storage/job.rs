@@ -396,6 +396,10 @@ impl Due {
     }
 }
 
+/// What runs for every event or page, for the test that looks at the plans.
+#[cfg(test)]
+pub(super) const HOT: &[&Statement] = &[&PAYLOADS, &COMPLETE, &NEXT_DUE, &LEASE_OF_TENANT, &INSERT];
+
 fn envelope(mut row: Row) -> Result<LeasedJob> {
     Ok(LeasedJob {
         id: row.take("job.id")?,

@@ -163,8 +163,9 @@ const CONTACT: Statement = sql("SELECT c.contact_id FROM message m
      JOIN conversation c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
      WHERE m.tenant_id = $1 AND m.id = $2");
 const OUTBOUND_TIMES: Statement = sql("SELECT left_at FROM message
-     WHERE tenant_id = $1 AND conversation_id = $2 AND left_at IS NOT NULL AND origin = 'agent'
-     ORDER BY left_at DESC LIMIT $3");
+     WHERE tenant_id = $1 AND conversation_id = $2 AND direction = 'outbound' AND origin = 'agent'
+       AND left_at IS NOT NULL
+     ORDER BY first_version DESC LIMIT $3");
 const SET_WAMID: Statement = sql("UPDATE message SET wamid_hash = $3, wamid = $4
      WHERE tenant_id = $1 AND id = $2 AND wamid_hash IS NULL");
 const READ: Statement = sql(select!("id IN ({list})"));
@@ -308,7 +309,7 @@ pub async fn page_before(
     opened(read, rows).await
 }
 
-/// When the newest outgoing messages of staff were last tried, the newest first: what pacing counts.
+/// When the newest outgoing messages of staff were first tried, the latest first: what pacing counts.
 ///
 /// # Errors
 /// Those of the engine.
@@ -319,7 +320,10 @@ pub async fn outbound_times(
 ) -> Result<Vec<UtcMs>> {
     let newest = i64::try_from(newest).unwrap_or(i64::MAX);
     let rows = read.all(&OUTBOUND_TIMES, values![conversation, newest]).await?;
-    rows.into_iter().map(|mut row| row.take("message.left_at")).collect()
+    let times = rows.into_iter().map(|mut row| row.take("message.left_at"));
+    let mut times = times.collect::<Result<Vec<UtcMs>>>()?;
+    times.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(times)
 }
 
 /// Whether anybody but `author` wrote to the customer after the log stood at `version`.
@@ -335,6 +339,11 @@ pub async fn answered_by_others(
     let mut row = read.one(&ANSWERED, values![conversation, version, author]).await?;
     Ok(row.take::<i64>("message")? > 0)
 }
+
+/// What runs for every event or page, for the test that looks at the plans.
+#[cfg(test)]
+pub(super) const HOT: &[&Statement] =
+    &[&BY_WAMID, &STATUS, &SET_STATUS, &READ, &PAGE, &ANSWERED, &OUTBOUND_TIMES, &CONTACT];
 
 async fn wamid_hash(read: &Read, wamid: &Sensitive<String>) -> Result<[u8; 32]> {
     let hash = read.keys().lookup_hash(read.tenant(), WAMID_PURPOSE, wamid.expose().as_bytes()).await?;

@@ -5,7 +5,7 @@ use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Executor as _, Row as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _};
 
 use super::{Result, StorageError};
 use crate::limits::{ACQUIRE_WAIT, SQLITE_BUSY, SQLITE_CACHE_KIB, SQLITE_READERS, STATEMENTS_CACHED};
@@ -51,6 +51,14 @@ fn pool(connections: u32, read_only: bool) -> SqlitePoolOptions {
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // A full disk ends a transaction by itself, and the driver goes on counting it: nothing could begin
+                // on this connection ever again. The ping waits for the rollback that the driver has asked for.
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 let row = connection.fetch_optional("PRAGMA cipher_version").await?;
@@ -159,6 +167,43 @@ mod tests {
             "a reading connection cannot write"
         );
         again.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_commit_is_on_the_disk_and_what_is_deleted_is_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = SqliteFile::open(&folder.path().join("a.db"), &Key::from_bytes([1; 32])).await.unwrap();
+        for (pragma, expected) in
+            [("synchronous", "2"), ("journal_mode", "wal"), ("secure_delete", "1"), ("foreign_keys", "1")]
+        {
+            let query = sqlx::AssertSqlSafe(format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}"));
+            let value: String =
+                file.writer().fetch_one(sqlx::query(query)).await.unwrap().try_get(0).unwrap();
+            assert_eq!(value, expected, "{pragma}");
+        }
+        file.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_refuses_one_transaction_and_not_those_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = SqliteFile::open(&folder.path().join("a.db"), &Key::from_bytes([1; 32])).await.unwrap();
+        file.writer().execute("CREATE TABLE t(bytes BLOB) STRICT").await.unwrap();
+        // The file may not grow, as on a full disk. The limit is this connection's.
+        file.writer().execute("PRAGMA max_page_count = 1").await.unwrap();
+        let mut full = file.writer().begin_with("BEGIN IMMEDIATE").await.unwrap();
+        let refused = full.execute("INSERT INTO t VALUES (zeroblob(1000000))").await;
+        assert!(
+            matches!(refused, Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("13"))
+        );
+        drop(full);
+
+        let mut next = file.writer().begin_with("BEGIN IMMEDIATE").await.unwrap();
+        next.execute("INSERT INTO t VALUES (x'01')").await.unwrap();
+        next.commit().await.unwrap();
+        let rows: i64 = file.readers().fetch_one("SELECT COUNT(*) FROM t").await.unwrap().try_get(0).unwrap();
+        assert_eq!(rows, 1);
+        file.close().await;
     }
 
     #[tokio::test]

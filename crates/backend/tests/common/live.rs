@@ -48,7 +48,7 @@ impl Live {
 
     /// The same, where the system takes in little for the console.
     pub(crate) async fn greet_slowly(console: &Console, cursor: Option<&Cursor>) -> (Self, HelloResponse) {
-        Self::connect_with(console, Some(4_096)).await.unwrap().said_hello(cursor).await
+        Self::connect_with(console, Some(16 * 1024)).await.unwrap().said_hello(cursor).await
     }
 
     async fn said_hello(self, cursor: Option<&Cursor>) -> (Self, HelloResponse) {

@@ -25,7 +25,7 @@ use deskbell_domain::{
     Origin, PhoneNumber, QueueId, Role, Sensitive, TenantId, UserId, UtcMs,
 };
 use deskbell_protocol::entity::MessageContent;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -95,6 +95,18 @@ impl TestBackend {
     }
 
     pub(crate) async fn start_with(engine: Engine, settings: ServeSettings) -> Self {
+        Self::start_on(engine, settings, TcpSocket::new_v4().unwrap()).await
+    }
+
+    /// A backend for which the system keeps little of what a client has not read.
+    pub(crate) async fn start_narrow(engine: Engine) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_send_buffer_size(16 * 1024).unwrap();
+        let settings = ServeSettings { attempts: no_limits(), ..ServeSettings::default() };
+        Self::start_on(engine, settings, socket).await
+    }
+
+    async fn start_on(engine: Engine, settings: ServeSettings, socket: TcpSocket) -> Self {
         // Without a provider, building a client panics.
         let _another_test_was_first = rustls::crypto::ring::default_provider().install_default();
         let clock = Arc::new(TestClock(AtomicI64::new(1_763_785_000_000)));
@@ -105,7 +117,8 @@ impl TestBackend {
         let sales = setup::create_queue(&db, tenant, "Sales").await.unwrap();
         let service = setup::create_queue(&db, tenant, "Service").await.unwrap();
         let account = number(&db, tenant, sales, "106540352242922").await;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(128).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = serve(listener, backend.clone(), async move {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use deskbell_backend::config::MasterKeySource;
-use deskbell_backend::config::{Config, StorageConfig};
+use deskbell_backend::config::{Config, StorageConfig, WorkConfig};
 use deskbell_backend::ingest::{Delivery, Gate, Refused};
 use deskbell_backend::keys::KeyLocation;
 use deskbell_backend::outgoing::Checkpoint;
@@ -41,6 +41,9 @@ pub(crate) const ADA: &str = "15550100001";
 
 /// When the tests begin, in seconds.
 pub(crate) const START: i64 = 1_790_000_000;
+
+/// Few at once, so that a test meets more than one round.
+const WORK: WorkConfig = WorkConfig { bodies_at_once: 16, sends_at_once: 8 };
 
 /// A clock that a test moves.
 #[derive(Debug)]
@@ -79,7 +82,8 @@ impl Place {
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = folder.path().join("keys");
-        let config = Config::sqlite(&folder.path().join("data"), &keys, master_key());
+        let config =
+            Config { work: WORK, ..Config::sqlite(&folder.path().join("data"), &keys, master_key()) };
         Self { engine: "SQLite", config, _folder: folder }
     }
 
@@ -106,7 +110,7 @@ impl Place {
         let owner = url(postgres::OWNER_ROLE, &setup.data_database);
         postgres::migrate_data(&owner, UtcMs::from_ms(START * 1000)).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let mut config = Config::sqlite(folder.path(), folder.path(), master_key());
+        let mut config = Config { work: WORK, ..Config::sqlite(folder.path(), folder.path(), master_key()) };
         config.storage = StorageConfig {
             data: DataLocation::Postgres { url: url(postgres::APP_ROLE, &setup.data_database) },
             keys: KeyLocation::Postgres { url: url(postgres::KEYS_ROLE, &setup.keys_database) },

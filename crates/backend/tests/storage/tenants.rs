@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use deskbell_backend::keys::KeyStore;
+use deskbell_backend::keys::{KeyLocation, KeyStore};
 use deskbell_backend::storage::{
     DataLocation, Db, OneBackup, StorageError, conversation, message, postgres, staff, tenant,
 };
@@ -187,6 +187,33 @@ async fn a_database_that_was_not_migrated_is_refused_and_a_newer_one_too() {
     world.as_superuser("DELETE FROM deskbell.schema_version".to_owned()).await;
     let older = open_as(&world, app).await;
     assert!(matches!(older, Err(StorageError::OlderDatabase { found: 0, .. })), "{:?}", older.err());
+}
+
+#[tokio::test]
+async fn keys_within_the_data_s_folder_are_refused_unless_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = DataLocation::Sqlite { dir: folder.path().to_owned() };
+    let world = World::sqlite().await;
+    let open = async |keys: &std::path::Path, one_backup| {
+        let keys = KeyLocation::Sqlite { dir: keys.to_owned() };
+        let keys = KeyStore::open(&keys, world.master.clone(), Arc::new(world.clock.clone())).await.unwrap();
+        Db::open(&data, keys, one_backup).await
+    };
+    let within = folder.path().join("keys");
+    let refused = open(&within, OneBackup::Refuse).await;
+    assert!(matches!(refused, Err(StorageError::OneBackup)), "{:?}", refused.err());
+    let allowed = open(&within, OneBackup::Allow).await.unwrap();
+    assert!(allowed.start_report().one_backup, "allowed, it is reported");
+    allowed.close().await;
+}
+
+#[tokio::test]
+async fn keys_beside_the_data_s_folder_are_let_in() {
+    let world = World::sqlite().await;
+    world.db.close().await;
+    let keys = KeyStore::open(&world.key_location, world.master.clone(), Arc::new(world.clock.clone())).await;
+    let db = Db::open(&world.data, keys.unwrap(), OneBackup::Refuse).await.unwrap();
+    assert!(!db.start_report().one_backup);
 }
 
 #[tokio::test]

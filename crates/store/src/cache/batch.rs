@@ -1,6 +1,6 @@
 //! Writing a batch of items by the rules of [`deskbell_sync::row`], in a few statements whatever their number.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deskbell_domain::{ConversationId, Direction, Entity as _, EntityId, Open};
 use deskbell_protocol::entity::Kind;
@@ -24,9 +24,7 @@ pub(super) async fn write(
     generation: i64,
 ) -> Result<(), StoreError> {
     write_items(tx, items, generation).await?;
-    for start in history {
-        begin_anew(tx, start, items).await?;
-    }
+    begin_anew(tx, history, items).await?;
     derive_anew(tx, items, history).await
 }
 
@@ -146,50 +144,62 @@ pub(super) fn is_message(item: &Item) -> bool {
     item.kind.known() == Some(Kind::Message)
 }
 
-/// A conversation that entered the view begins anew with what the batch brings: of what it had before, changes may
+/// Conversations that entered the view begin anew with what the batch brings: of what they had before, changes may
 /// have been missed.
 async fn begin_anew(
     tx: &mut SqliteConnection,
-    start: &HistoryStart,
+    history: &[HistoryStart],
     items: &[Item],
 ) -> Result<(), StoreError> {
     const MESSAGES: &str = "DELETE FROM message
-        WHERE conversation = $1 AND id NOT IN (SELECT unhex(value) FROM json_each($2))";
+        WHERE conversation IN (SELECT unhex(value) FROM json_each($1))
+        AND id NOT IN (SELECT unhex(value) FROM json_each($2))";
     const OTHERS: &str = "DELETE FROM entity
-        WHERE root = $1 AND id <> root AND id NOT IN (SELECT unhex(value) FROM json_each($2))";
-    let conversation = start.conversation.entity();
-    let is_brought = |item: &&Item| item.root == conversation && item.op == ItemOp::Put;
-    let brought = hex_list(items.iter().filter(is_brought).map(|item| *item.id.as_bytes()));
-    for statement in [MESSAGES, OTHERS] {
-        let query = sqlx::query(statement).bind(conversation.as_bytes().as_slice()).bind(&brought);
-        query.execute(&mut *tx).await.map_err(failed)?;
+        WHERE root IN (SELECT unhex(value) FROM json_each($1)) AND id <> root
+        AND id NOT IN (SELECT unhex(value) FROM json_each($2))";
+    if history.is_empty() {
+        return Ok(());
     }
-    set_gap(tx, start, boundary(items, start.conversation, true)).await
+    let begun = hex_list(history.iter().map(|start| *start.conversation.as_bytes()));
+    let puts = items.iter().filter(|item| item.op == ItemOp::Put);
+    let brought = hex_list(puts.map(|item| *item.id.as_bytes()));
+    for statement in [MESSAGES, OTHERS] {
+        sqlx::query(statement).bind(&begun).bind(&brought).execute(&mut *tx).await.map_err(failed)?;
+    }
+    let edges = history.iter().map(|start| (start, boundary(items, start.conversation, true)));
+    set_gaps(tx, edges).await
 }
 
-/// The conversation's gap is as the backend says; where it says none, there is none. A conversation that is not here
+/// Conversations have the gaps the backend says; where it says none, there is none. A conversation that is not here
 /// has no gap.
-pub(super) async fn set_gap(
+pub(super) async fn set_gaps(
     tx: &mut SqliteConnection,
-    start: &HistoryStart,
-    edge: Option<Boundary>,
+    edges: impl Iterator<Item = (&HistoryStart, Option<Boundary>)>,
 ) -> Result<(), StoreError> {
-    const SET: &str = "INSERT INTO gap (conversation, token, edge_at, edge_id) SELECT $1, $2, $3, $4
-        WHERE EXISTS (SELECT 1 FROM entity WHERE kind = 'conversation' AND id = $1)
-        ON CONFLICT (conversation) DO UPDATE SET token = excluded.token, edge_at = excluded.edge_at,
-            edge_id = excluded.edge_id";
-    const CLOSE: &str = "DELETE FROM gap WHERE conversation = $1";
-    let conversation = start.conversation.as_bytes().as_slice();
-    let query = match &start.older {
-        Some(token) => sqlx::query(SET)
-            .bind(conversation)
-            .bind(token.0.as_str())
-            .bind(edge.map(|edge| edge.at.as_ms()))
-            .bind(edge.map(|edge| edge.id.as_bytes().to_vec())),
-        None => sqlx::query(CLOSE).bind(conversation),
-    };
-    query.execute(tx).await.map_err(failed)?;
+    const CLOSE: &str = "DELETE FROM gap
+        WHERE conversation IN (SELECT unhex(value->>'conversation') FROM json_each($1))";
+    const OPEN: &str = "INSERT INTO gap (conversation, token, edge_at, edge_id)
+        SELECT unhex(value->>'conversation'), value->>'token', value->>'at', unhex(value->>'id')
+        FROM json_each($1) WHERE value->>'token' IS NOT NULL
+        AND EXISTS (SELECT 1 FROM entity WHERE kind = 'conversation' AND id = unhex(value->>'conversation'))";
+    // The last one of a conversation counts.
+    let edges: BTreeMap<ConversationId, Value> =
+        edges.map(|(start, edge)| (start.conversation, gap_row(start, edge))).collect();
+    let rows = Value::Array(edges.into_values().collect()).to_string();
+    for statement in [CLOSE, OPEN] {
+        sqlx::query(statement).bind(&rows).execute(&mut *tx).await.map_err(failed)?;
+    }
     Ok(())
+}
+
+/// A row of `gap`; without a token there is none.
+fn gap_row(start: &HistoryStart, edge: Option<Boundary>) -> Value {
+    json!({
+        "conversation": hex(start.conversation.as_bytes()),
+        "token": start.older.as_ref().map(|token| token.0.as_str()),
+        "at": edge.map(|edge| edge.at.as_ms()),
+        "id": edge.map(|edge| hex(edge.id.as_bytes())),
+    })
 }
 
 /// Derives anew what the list shows of every conversation that a batch may have touched.

@@ -5,7 +5,7 @@ mod names;
 mod row;
 mod thread;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use deskbell_domain::{ConversationId, MessageId, UserId, UtcMs};
 use deskbell_protocol::entity::{ConversationBody, MessageBody, TenantBody, UserBody};
@@ -70,9 +70,9 @@ impl Cache {
         let mut tx = self.reading().await?;
         let settled = state::settled(&mut tx).await?.into_iter().collect();
         let lanes = pending.by_conversation(&settled);
-        let Some(found) = row::laid_over(&mut tx, &[conversation], &lanes, me).await?.pop() else {
-            return Ok(None);
-        };
+        let mut found = conversations(&mut tx, &[conversation]).await?;
+        row::lay_over(&mut tx, &mut found, &lanes, me).await?;
+        let Some(found) = found.pop() else { return Ok(None) };
         let names = Names::of(&mut tx, [&found.body], []).await?;
         Ok(Some(names.head(found)))
     }
@@ -122,19 +122,19 @@ fn count(row: &SqliteRow, column: usize) -> Result<u32, StoreError> {
     u32::try_from(stored).map_err(|_| StoreError::CacheDamaged)
 }
 
-/// These conversations, as far as they are here and can be read.
+/// These conversations, as far as they are here and can be read, in no order.
 pub(super) async fn conversations(
     tx: &mut SqliteConnection,
     ids: &[ConversationId],
-) -> Result<HashMap<ConversationId, Conversation>, StoreError> {
+) -> Result<Vec<Conversation>, StoreError> {
     const CONVERSATIONS: &str = "SELECT id, version, body, read_through, unread FROM entity
         WHERE kind = 'conversation' AND list_group IS NOT NULL AND id IN (SELECT unhex(value) FROM json_each($1))";
     if ids.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Vec::new());
     }
     let wanted = hex_list(ids.iter().map(|id| *id.as_bytes()));
     let rows = sqlx::query(CONVERSATIONS).bind(wanted).fetch_all(tx).await.map_err(failed)?;
-    rows.iter().map(|row| conversation(row).map(|found| (found.id, found))).collect()
+    rows.iter().map(conversation).collect()
 }
 
 /// A row of id, version, body, read_through, unread.

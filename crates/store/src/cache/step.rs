@@ -88,7 +88,7 @@ async fn apply_history(
     let generation = state::read(tx).await?.generation;
     batch::write_items(tx, items, generation).await?;
     let edge = boundary(items, history.conversation, false).or(gap.edge);
-    batch::set_gap(tx, history, edge).await?;
+    batch::set_gaps(tx, [(history, edge)].into_iter()).await?;
     batch::derive_anew(tx, items, std::slice::from_ref(history)).await
 }
 

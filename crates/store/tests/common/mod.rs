@@ -10,7 +10,8 @@ use deskbell_protocol::entity::Kind;
 use deskbell_protocol::sync::{Frame, HistoryStart, Item, SnapshotPage};
 use deskbell_seal::Key;
 use deskbell_store::{FileError, Files, SealedStore};
-use deskbell_sync::{Applied, OutboxItem, Store, StoreError, StoreStep};
+use deskbell_sync::view::{ListQuery, ListView};
+use deskbell_sync::{Applied, CommandState, OutboxItem, Store, StoreError, StoreStep};
 use deskbell_testkit::fixtures as fx;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -64,6 +65,27 @@ impl Place {
             }
         }
         image
+    }
+
+    /// The bytes of one file.
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.folder.path().join(name)).unwrap()
+    }
+
+    /// Ends a file early.
+    pub(crate) fn cut(&self, name: &str, length: usize) {
+        let file = std::fs::File::options().write(true).open(self.folder.path().join(name)).unwrap();
+        file.set_len(u64::try_from(length).unwrap()).unwrap();
+    }
+
+    /// Removes a file and what stands beside it.
+    pub(crate) fn remove(&self, name: &str) {
+        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_name().to_string_lossy().starts_with(name) {
+                std::fs::remove_file(entry.path()).unwrap();
+            }
+        }
     }
 
     /// Every byte of the folder.
@@ -146,4 +168,20 @@ pub(crate) fn one_conversation(text: &str) -> Vec<Item> {
         fx::put_conversation(conversation, 2, &fx::conversation_body(1, fx::queue(1), at)),
         fx::put_message(fx::message(1), 2, &fx::inbound_body(conversation, text, at)),
     ]
+}
+
+/// A reply to the only conversation of [`one_conversation`].
+pub(crate) fn reply(n: u32, text: &str) -> OutboxItem {
+    let (id, message) = (fx::command_id(n), fx::message(900 + n));
+    OutboxItem {
+        command: fx::reply(id, fx::conversation(1), message, text, fx::EPOCH_START.plus_ms(i64::from(n))),
+        state: CommandState::Ready,
+        send_after: None,
+        not_after: None,
+    }
+}
+
+/// The list of all that is not resolved.
+pub(crate) const fn everything() -> ListQuery {
+    ListQuery { view: ListView::All, offset: 0, limit: 50, me: deskbell_domain::UserId::from_bytes([0; 16]) }
 }

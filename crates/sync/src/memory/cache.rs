@@ -142,13 +142,22 @@ impl Cache {
             self.progress = None;
         }
         self.scopes = scopes.to_vec();
-        let roots: Vec<EntityId> = self
+        let outside: Vec<Key> = self
             .rows
             .iter()
             .filter(|(key, row)| key.is_root() && !is_visible(&row.body, scopes).unwrap_or(!restart))
-            .map(|(key, _)| key.root)
+            .map(|(key, _)| key.clone())
             .collect();
-        roots.into_iter().map(|root| self.remove_root(root, false)).sum()
+        let mut purged = 0;
+        for key in outside {
+            // A read mark has its conversation's id. Each of the two has scopes of its own.
+            purged += if key.is_read_mark() {
+                u64::from(self.rows.remove(&key).is_some())
+            } else {
+                self.remove_root(key.root, false)
+            };
+        }
+        purged
     }
 
     pub(super) fn purge_root(&mut self, root: EntityId) -> u64 {
@@ -281,9 +290,10 @@ impl Cache {
 
     /// Followers and gaps of roots that went.
     fn drop_orphans(&mut self) {
+        // A read mark is a root with its conversation's id, and keeps nothing of it.
         let roots: BTreeSet<EntityId> =
-            self.rows.keys().filter(|key| key.is_root()).map(|key| key.root).collect();
-        self.rows.retain(|key, _| roots.contains(&key.root));
+            self.rows.keys().filter(|key| key.is_root() && !key.is_read_mark()).map(|key| key.root).collect();
+        self.rows.retain(|key, _| key.is_root() || roots.contains(&key.root));
         let rows = &self.rows;
         self.gaps.retain(|conversation, _| rows.contains_key(&Key::conversation(*conversation)));
     }

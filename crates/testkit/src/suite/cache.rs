@@ -195,6 +195,24 @@ pub async fn what_lies_outside_the_scopes_is_purged<B: Bench>(bench: &B) {
     assert_eq!((restored.position, restored.scopes), (None, scopes));
 }
 
+/// A read mark that is not the user's to see goes alone; a conversation that leaves the scopes leaves its mark.
+pub async fn a_read_mark_and_its_conversation_are_judged_apart<B: Bench>(bench: &B) {
+    let store = with_read_mark(bench).await;
+    let scopes = vec![Scope::Tenant, Scope::Queue(queue(1))];
+    assert_eq!(done(&store, StoreStep::SetScopes { scopes, restart: false }).await.purged, 1);
+    let shown = thread(&store, 1).await.unwrap();
+    assert_eq!((shown.messages.len(), shown.row.unread), (1, 1), "the mark went, and nothing else");
+
+    let mark = fixtures::read_mark_body(conversation(1), at(0));
+    let mark = fixtures::put_root(Kind::ReadMark, conversation(1).entity(), 12, &mark);
+    follow(&store, frame(11, 12, vec![mark])).await;
+    let scopes = vec![Scope::User(user(ME))];
+    done(&store, StoreStep::SetScopes { scopes, restart: false }).await;
+    assert!(thread(&store, 1).await.is_none());
+    let left = done(&store, StoreStep::PurgeRoots(vec![conversation(1).entity()])).await.purged;
+    assert_eq!(left, 1, "the mark");
+}
+
 /// Roots of unknown kinds stay while the scopes are what they were.
 pub async fn what_cannot_be_judged_is_purged_when_the_scopes_changed<B: Bench>(bench: &B) {
     let store = filled(bench).await;

@@ -139,6 +139,20 @@ pub async fn a_draft_is_kept_until_it_is_empty<B: Bench>(bench: &B) {
     assert_eq!(super::thread(&store, 1).await.unwrap().row.draft, None);
 }
 
+/// A reply and the draft it was typed as are one text: it is neither lost nor doubled. Another draft stays.
+pub async fn a_reply_takes_the_draft_that_says_the_same<B: Bench>(bench: &B) {
+    let store = bench.open().await;
+    let draft = |text: &str| StoreStep::SaveDraft { conversation: conversation(1), text: text.into() };
+    done(&store, draft(" reply 1\n")).await;
+    enqueue(&store, reply(1)).await;
+    drop(store);
+    let store = bench.open().await;
+    assert_eq!(store.draft(conversation(1)).await.unwrap().expose(), "");
+    done(&store, draft("reply 2, and more")).await;
+    enqueue(&store, reply(2)).await;
+    assert_eq!(store.draft(conversation(1)).await.unwrap().expose(), "reply 2, and more");
+}
+
 /// A command that never left becomes refused where the newest customer message is more than a window ago; where the
 /// customer wrote again, where it may have left, and where the conversation is not known, it stays.
 pub async fn a_command_expires_only_where_the_window_is_closed<B: Bench>(bench: &B) {

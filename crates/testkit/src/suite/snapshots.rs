@@ -94,3 +94,16 @@ pub async fn a_snapshot_that_begins_again_counts_from_its_beginning<B: Bench>(be
     assert_eq!(listed(&store, ListView::All).await, [conversation(1)]);
     assert_eq!(store.restore().await.unwrap().position.map(|at| at.seq), Some(Seq(25)));
 }
+
+/// A snapshot that brings a read mark and not its conversation sweeps the conversation with its messages.
+pub async fn a_read_mark_keeps_nothing_of_a_conversation_that_was_swept<B: Bench>(bench: &B) {
+    let store = filled(bench).await;
+    let mark = crate::fixtures::read_mark_body(conversation(1), super::at(0));
+    let root = super::entity(conversation(1));
+    let mark = crate::fixtures::put_root(deskbell_protocol::entity::Kind::ReadMark, root, 7, &mark);
+    done(&store, step(true, page(30, vec![mark], None))).await;
+    done(&store, StoreStep::FinishSnapshot { settled: Vec::new() }).await;
+    assert!(listed(&store, ListView::All).await.is_empty());
+    let left = done(&store, StoreStep::PurgeRoots(vec![root])).await.purged;
+    assert_eq!(left, 1, "the mark");
+}

@@ -234,6 +234,8 @@ CREATE TABLE message (
   FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversation (tenant_id, id)
 );
 CREATE INDEX message_by_place ON message (tenant_id, conversation_id, at, id);
+-- What went out, as it came into the log: whether a colleague answered, and how fast one person is written to.
+CREATE INDEX message_out ON message (tenant_id, conversation_id, first_version) WHERE direction = 'outbound';
 
 -- Meta's own JSON of each event. Sealed under the contact's key, or the account's where it is about nobody: body.
 CREATE TABLE raw_event (
@@ -289,7 +291,7 @@ CREATE TABLE command_outcome (
   expires_at BIGINT  NOT NULL,
   PRIMARY KEY (tenant_id, command_id)
 );
-CREATE INDEX command_outcome_by_device ON command_outcome (tenant_id, device_id, seq);
+CREATE INDEX command_outcome_by_device ON command_outcome (tenant_id, device_id, seq, command_id);
 
 -- Facts for the audit log, written with the act and chained within a second. Ids only.
 CREATE TABLE audit_pending (

@@ -1,23 +1,35 @@
-use deskbell_domain::PhoneNumber;
+use deskbell_domain::{ChannelAccountId, PhoneNumber};
 use deskbell_meta::webhook::{Account, AccountChange, AccountEvent, UserId};
 
 use super::{Applied, Routed, aliases, keep_raw, profile};
 use crate::storage::channel_account::{self, AccountStatus, ChannelAccount};
 use crate::storage::contact::{self, Alias};
-use crate::storage::{Result, Tx, raw_event};
+use crate::storage::{Result, StorageError, Tx, raw_event};
 
 /// Keeps an event with the account that it is about. It has no other effect yet.
 pub(super) async fn keep(tx: &mut Tx, routed: &Routed, kind: &'static str) -> Result<Applied> {
     let Some(account) = of_event(tx, routed).await?.into_iter().next() else { return Ok(Applied::Nobody) };
-    raw_event::insert_for_account(tx, account.id, kind, &routed.event.raw).await?;
+    keep_raw_of(tx, routed, kind, account.id).await?;
     Ok(Applied::In)
+}
+
+/// Keeps an event's own JSON under the account's key. Of an account that was disconnected nothing is kept any more: its
+/// key is gone.
+async fn keep_raw_of(tx: &mut Tx, routed: &Routed, kind: &'static str, id: ChannelAccountId) -> Result<()> {
+    match raw_event::insert_for_account(tx, id, kind, &routed.event.raw).await {
+        Err(StorageError::KeyGone) => {
+            tracing::info!(account = %id, kind, "an event of a disconnected account is not kept");
+            Ok(())
+        }
+        other => other,
+    }
 }
 
 /// Something happened to the business account, or to one of its numbers.
 pub(super) async fn account(tx: &mut Tx, routed: &Routed, account: &Account) -> Result<Applied> {
     let accounts = of_event(tx, routed).await?;
     let Some(first) = accounts.first() else { return Ok(Applied::Nobody) };
-    raw_event::insert_for_account(tx, first.id, "account", &routed.event.raw).await?;
+    keep_raw_of(tx, routed, "account", first.id).await?;
     let AccountChange::Happened(event) = account.change else { return Ok(Applied::In) };
     let affected = accounts.iter().filter(|account| is_meant(account, routed));
     let mut dead_keys = Vec::new();

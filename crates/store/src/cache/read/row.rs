@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 
-use deskbell_domain::{ConversationId, UserId, UtcMs};
+use deskbell_domain::{ConversationId, UserId};
 use deskbell_sync::view::{ListRow, ThreadMessage, pending_message, preview_of};
 use deskbell_sync::{OutboxItem, StoreError, overlay};
+use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnection;
 
 use super::names::Names;
-use super::{Conversation, StoredMessage, arrived, conversations, count, message};
+use super::{Conversation, StoredMessage, arrived, bytes, count, message};
 use crate::cache::failed;
 use crate::cache::pending::Lanes;
-use crate::ids::hex_list;
+use crate::ids::{hex, hex_list};
 
 /// The newest message of each conversation; none where even that lies before the gap's edge.
 pub(super) const NEWEST: &str =
@@ -22,46 +23,50 @@ pub(super) const NEWEST: &str =
     LEFT JOIN gap ON gap.conversation = message.conversation
     WHERE gap.conversation IS NULL OR (message.at, message.id) >= (gap.edge_at, gap.edge_id)";
 
-pub(super) const UNREAD: &str = "SELECT count(*) FROM message
-    WHERE conversation = $1 AND inbound = 1 AND at > $2
-    AND NOT EXISTS (SELECT 1 FROM gap WHERE gap.conversation = message.conversation
-        AND (gap.edge_at IS NULL OR (message.at, message.id) < (gap.edge_at, gap.edge_id)))";
+/// Unread messages of conversations, as if they were read up to other times than they are.
+pub(super) const UNREAD: &str = "SELECT unhex(value->>'id'), (SELECT count(*) FROM message
+        WHERE message.conversation = unhex(value->>'id') AND message.inbound = 1 AND message.at > value->>'through'
+        AND NOT EXISTS (SELECT 1 FROM gap WHERE gap.conversation = message.conversation
+            AND (gap.edge_at IS NULL OR (message.at, message.id) < (gap.edge_at, gap.edge_id))))
+    FROM json_each($1)";
 
-/// These conversations with the pending commands laid over them, in no order.
-pub(super) async fn laid_over(
+/// Lays the pending commands over these conversations, as they are stored.
+pub(super) async fn lay_over(
     tx: &mut SqliteConnection,
-    ids: &[ConversationId],
+    stored: &mut [Conversation],
     lanes: &Lanes<'_>,
     me: UserId,
-) -> Result<Vec<Conversation>, StoreError> {
-    let arrived = arrived(tx, &lanes.messages(ids)).await?;
-    let mut changed: Vec<Conversation> = conversations(tx, ids).await?.into_values().collect();
-    for row in &mut changed {
+) -> Result<(), StoreError> {
+    let ids: Vec<ConversationId> = stored.iter().map(|row| row.id).collect();
+    let arrived = arrived(tx, &lanes.messages(&ids)).await?;
+    let mut read_on = Vec::new();
+    for row in stored.iter_mut() {
         let items = lanes.of(row.id);
         let is_stored = |message| arrived.contains(&message);
         row.body = overlay::conversation(&row.body, items.iter().copied(), is_stored, me);
         let read_through = overlay::read_through(row.read_through, items.iter().copied());
-        if read_through != row.read_through {
-            row.unread = unread(tx, row.id, read_through).await?;
-            row.read_through = read_through;
+        if let Some(through) = read_through.filter(|_| read_through != row.read_through) {
+            read_on.push(json!({ "id": hex(row.id.as_bytes()), "through": through.as_ms() }));
         }
+        row.read_through = read_through;
     }
-    Ok(changed)
+    let unread = unread(tx, read_on).await?;
+    for row in stored {
+        row.unread = unread.get(&row.id).copied().unwrap_or(row.unread);
+    }
+    Ok(())
 }
 
-/// Messages of the customer that the user has not seen, of those known without a hole.
 async fn unread(
     tx: &mut SqliteConnection,
-    conversation: ConversationId,
-    read_through: Option<UtcMs>,
-) -> Result<u32, StoreError> {
-    let row = sqlx::query(UNREAD)
-        .bind(conversation.as_bytes().as_slice())
-        .bind(read_through.map_or(i64::MIN, UtcMs::as_ms))
-        .fetch_one(tx)
-        .await
-        .map_err(failed)?;
-    count(&row, 0)
+    read_on: Vec<Value>,
+) -> Result<HashMap<ConversationId, u32>, StoreError> {
+    if read_on.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let query = sqlx::query(UNREAD).bind(Value::Array(read_on).to_string());
+    let rows = query.fetch_all(tx).await.map_err(failed)?;
+    rows.iter().map(|row| Ok((ConversationId::from_bytes(bytes(row, 0)?), count(row, 1)?))).collect()
 }
 
 /// Conversations, with pending commands laid over them, as rows of a list, in the same order. The drafts are the

@@ -4,8 +4,8 @@ use deskbell_sync::view::{Boundary, Older, OlderQuery, Thread, ThreadMessage, Th
 use sqlx::sqlite::SqliteConnection;
 
 use super::names::Names;
-use super::row::{laid_over, rows, unsent_messages};
-use super::{StoredGap, StoredMessage, arrived, message, stored_gap};
+use super::row::{lay_over, rows, unsent_messages};
+use super::{StoredGap, StoredMessage, arrived, conversations, message, stored_gap};
 use crate::cache::pending::Pending;
 use crate::cache::{Cache, failed, state};
 
@@ -32,7 +32,8 @@ impl Cache {
         let mut tx = self.reading().await?;
         let settled = state::settled(&mut tx).await?.into_iter().collect();
         let lanes = pending.by_conversation(&settled);
-        let found = laid_over(&mut tx, &[conversation], &lanes, me).await?;
+        let mut found = conversations(&mut tx, &[conversation]).await?;
+        lay_over(&mut tx, &mut found, &lanes, me).await?;
         let Some(read_through) = found.first().map(|found| found.read_through) else { return Ok(None) };
 
         let gap = stored_gap(&mut tx, conversation).await?;
