@@ -24,15 +24,11 @@ async fn no_content_name_number_id_or_token_is_written_in_the_clear() -> Result<
     let line = Proxy::to(system.address()).await?;
     let desktop = tempfile::tempdir()?;
     let agent = system.agent("Ada")?.clone();
-    let mut console = Headless::start(&HeadlessOptions {
-        backend: line.url(),
-        email: agent.email.clone(),
-        password: agent.password.clone(),
+    let options = HeadlessOptions {
         data_dir: desktop.path().to_owned(),
-        logs: logs.path().to_owned(),
-        memory_vault: true,
-    })
-    .await?;
+        ..HeadlessOptions::new(&line, &agent, logs.path())
+    };
+    let mut console = Headless::start(&options).await?;
     let customer = system.platform.customer(1);
 
     // When there was a round trip, a draft, and a call that fails, with everything that is said about it.
@@ -94,7 +90,10 @@ async fn no_content_name_number_id_or_token_is_written_in_the_clear() -> Result<
     }
     fs::write(desktop.path().join("careless.log"), format!("refreshed with {}", given("refresh_token")?))?;
     let found = found_in_files(&canaries, desktop.path())?;
-    assert_eq!(found.into_iter().map(|found| found.what).collect::<BTreeSet<_>>(), ["the refresh token"].into());
+    assert_eq!(
+        found.into_iter().map(|found| found.what).collect::<BTreeSet<_>>(),
+        ["the refresh token"].into()
+    );
     Ok(())
 }
 

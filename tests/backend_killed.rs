@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use deskbell_console::api::{DeliveryView, Host as _, Nothing};
 use deskbell_domain::DeliveryStatus::{Read, Uncertain};
 use deskbell_domain::{ConversationId, MessageId};
-use deskbell_e2e::limits::{KILL_AFTER_MS_MAX, KILLS, WAIT_MAX};
+use deskbell_e2e::limits::{KILLS, WAIT_MAX};
 use deskbell_e2e::{BackendProcess, Chance, Desk, Engine, Options, TestSystem, until};
 use deskbell_practice::Customer;
 use tokio::time::sleep;
@@ -31,7 +31,7 @@ async fn a_backend_killed_at_any_moment_loses_no_message_and_sends_none_twice() 
         backend = killed(&system, backend, logs.path(), &mut chance, &mut moments).await?;
         ada.console.reconnect(Nothing {}).await?;
         let conversation =
-            ada.sees(&question).await.with_context(|| format!("{question}, killed after {moments:?} ms"))?;
+            ada.sees(&question).await.with_context(|| format!("{question}, killed after {moments:?}"))?;
 
         // When the agent replies, and it is killed again: the reply goes out once, or nobody knows and it says so.
         let message = ada.reply(conversation, &reply).await?;
@@ -39,10 +39,10 @@ async fn a_backend_killed_at_any_moment_loses_no_message_and_sends_none_twice() 
         ada.console.reconnect(Nothing {}).await?;
         let certain = settled(&system, &ada, &customer, conversation, message)
             .await
-            .with_context(|| format!("{reply}, killed after {moments:?} ms"))?;
+            .with_context(|| format!("{reply}, killed after {moments:?}"))?;
         uncertain += u32::from(!certain);
     }
-    eprintln!("killed {} times after {moments:?} ms; {uncertain} replies stayed uncertain", moments.len());
+    eprintln!("killed {} times after {moments:?}; {uncertain} replies stayed uncertain", moments.len());
 
     // Then, after all of it, every customer's message is there once, and nobody has received anything twice.
     system.platform.settled(WAIT_MAX).await?;
@@ -68,11 +68,11 @@ async fn killed(
     backend: BackendProcess,
     logs: &std::path::Path,
     chance: &mut Chance,
-    moments: &mut Vec<u64>,
+    moments: &mut Vec<Duration>,
 ) -> Result<BackendProcess> {
-    let after_ms = chance.below(KILL_AFTER_MS_MAX);
-    moments.push(after_ms);
-    sleep(Duration::from_millis(after_ms)).await;
+    let moment = chance.moment();
+    moments.push(moment);
+    sleep(moment).await;
     backend.kill().await?;
     system.spawn(logs).await
 }

@@ -4,6 +4,7 @@ mod at_rest;
 mod backend_killed;
 mod console_killed;
 mod graph;
+mod headless;
 mod outbox;
 mod round_trip;
 mod sessions;

@@ -97,6 +97,13 @@ impl Window {
         self.page.until("the row says so", &row, &[customer, containing]).await
     }
 
+    /// Waits until nothing in a customer's row is unread.
+    pub(crate) async fn row_is_read(&self, customer: &str) -> Result<()> {
+        let read =
+            format!("{ROW} return row !== undefined && !row.innerText.includes('unread') ? true : null");
+        self.page.until::<bool>("the conversation is read", &read, &[customer]).await.map(drop)
+    }
+
     /// Opens a customer's conversation by a click on its row.
     pub(crate) async fn opens(&self, customer: &str) -> Result<()> {
         self.page.clicks("the row is there", &format!("{ROW} return row ?? null"), &[customer]).await?;
@@ -152,11 +159,12 @@ impl Window {
         self.page.script(count, &[text]).await
     }
 
-    /// Types into the composer, which the key for replying leads to.
+    /// Types into the composer.
     pub(crate) async fn writes(&self, text: &str) -> Result<()> {
         let writing = "return document.activeElement instanceof HTMLTextAreaElement ? true : null";
         if self.page.script::<Option<bool>>(writing, &[]).await?.is_none() {
-            self.page.types("r").await?;
+            let composer = "return document.querySelector('textarea')";
+            self.page.clicks("the composer is there", composer, &[]).await?;
             self.page.until::<bool>("the composer has the focus", writing, &[]).await?;
         }
         self.page.types(text).await

@@ -96,8 +96,9 @@ pub const SESSION_BYTES_MAX: usize = 16 * 1024;
 /// How long a request may take, its body included. A pull takes milliseconds; what takes this long is stuck.
 pub const REQUEST_TIME: Duration = Duration::from_secs(30);
 
-/// How long a client may take to send a request's head: longer is a client that only holds the connection.
-pub const HEAD_TIME: Duration = Duration::from_secs(15);
+/// How long a connection may wait for the next request's head. Clients keep idle connections for at most 90 s, and it
+/// has to be they who close them: otherwise a request may meet a connection that is being closed.
+pub const HEAD_TIME: Duration = Duration::from_secs(100);
 
 /// Connections at a time: two thousand consoles with a socket and a request each, and webhooks beside them.
 pub const CONNECTIONS_MAX: usize = 8_192;

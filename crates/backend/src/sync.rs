@@ -43,6 +43,11 @@ impl Viewer {
         Ok(Self { user: caller.user(), device: caller.device(), scopes })
     }
 
+    /// The view with the rights that the caller was found to have.
+    fn of(caller: &Caller) -> Self {
+        Self { user: caller.user(), device: caller.device(), scopes: caller.scopes.clone() }
+    }
+
     /// Whether something with these scopes is in the view.
     fn sees(&self, scopes: &[Scope]) -> bool {
         scopes.iter().any(|scope| self.scopes.contains(scope))

@@ -1,7 +1,7 @@
 //! What the backend writes about itself: ids, codes, counts and durations. Never content, keys or tokens.
 //!
 //! Dependencies print frames, headers and keys below WARN, so everything that is not ours is capped there, whatever
-//! the environment says. Release builds contain no TRACE at all (a feature of `tracing` in this crate's manifest).
+//! the environment says. Release builds contain no TRACE at all (a feature of `tracing` in the workspace's manifest).
 
 use std::panic::PanicHookInfo;
 

@@ -1,5 +1,14 @@
 //! The interface as a whole: the table of routes, who may use what, the document, errors, headers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the whole program is a test"
+)]
+
 mod common;
 
 use std::collections::BTreeSet;

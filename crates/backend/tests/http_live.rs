@@ -1,5 +1,14 @@
 //! The socket: news as it becomes, and the end of a session.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the whole program is a test"
+)]
+
 mod common;
 
 use std::time::Duration;

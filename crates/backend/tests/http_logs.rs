@@ -1,5 +1,14 @@
 //! No key, token, text, number or id of Meta's in any log, at any level, of ours or of what we are built on.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the whole program is a test"
+)]
+
 mod common;
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod fake_graph;

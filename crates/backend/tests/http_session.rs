@@ -1,5 +1,14 @@
 //! Sessions: signing in, renewing, signing out, and what ends them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the whole program is a test"
+)]
+
 mod common;
 
 use deskbell_backend::auth::AttemptLimits;

@@ -1,5 +1,14 @@
 //! The log as a console sees it: snapshot, changes, history.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the whole program is a test"
+)]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

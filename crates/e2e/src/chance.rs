@@ -1,4 +1,8 @@
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
+
+use crate::limits::KILL_AFTER_MS_MAX;
 
 /// Name of the variable that repeats a run by its seed.
 const SEED_VARIABLE: &str = "DESKBELL_TEST_SEED";
@@ -28,5 +32,12 @@ impl Chance {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)).checked_rem(end).unwrap_or(0)
+    }
+
+    /// How long after its cause something is to be interrupted. Early moments are the likelier ones: most happens
+    /// there.
+    pub fn moment(&mut self) -> Duration {
+        let end = 1 + self.below(KILL_AFTER_MS_MAX);
+        Duration::from_millis(self.below(end))
     }
 }

@@ -230,7 +230,10 @@ impl Desk {
         .await?;
         let query = ListQuery { view: ListView::All, offset: 0, limit: MANY };
         let list = self.console.list(query).await;
-        ensure!(list == Err(ApiErrorCode::SignedOut.into()), "a console without a session still shows its list");
+        ensure!(
+            list == Err(ApiErrorCode::SignedOut.into()),
+            "a console without a session still shows its list"
+        );
         Ok(())
     }
 }

@@ -9,13 +9,14 @@ use anyhow::{Context as _, Result, bail};
 use deskbell_backend::config::Config;
 use deskbell_backend::keys::KeyLocation;
 use deskbell_backend::storage::DataLocation;
+use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use crate::limits::WAIT_MAX;
-use crate::{Wire, until};
+use crate::{Agent, Proxy, Wire, until};
 
 /// A program beside the test's own folder, where cargo puts them.
 fn program(name: &str) -> Result<PathBuf> {
@@ -97,9 +98,26 @@ pub struct HeadlessOptions {
     pub logs: PathBuf,
     /// Keys in memory.
     pub memory_vault: bool,
+    /// How many consoles.
+    pub count: u16,
 }
 
-/// `deskbell-headless` with one console. Dropped, it is killed.
+impl HeadlessOptions {
+    /// One console of this agent, with keys in memory, and everything in this folder.
+    pub fn new(line: &Proxy, agent: &Agent, folder: &Path) -> Self {
+        Self {
+            backend: line.url(),
+            email: agent.email.clone(),
+            password: agent.password.clone(),
+            data_dir: folder.join("data"),
+            logs: folder.to_owned(),
+            memory_vault: true,
+            count: 1,
+        }
+    }
+}
+
+/// `deskbell-headless`. Dropped, it is killed.
 pub struct Headless {
     child: Child,
     input: ChildStdin,
@@ -113,10 +131,10 @@ pub struct Headless {
 }
 
 impl Headless {
-    /// Starts one, and waits until it is signed in.
+    /// Starts it, and waits until all its consoles are signed in.
     ///
     /// # Errors
-    /// When it is not.
+    /// When one is not: the code that it gives.
     pub async fn start(options: &HeadlessOptions) -> Result<Self> {
         let mut command = Command::new(program("deskbell-headless")?);
         command.args(["--backend", &options.backend, "--email", &options.email]);
@@ -124,7 +142,8 @@ impl Headless {
         if options.memory_vault {
             command.arg("--memory-vault");
         }
-        command.env("DESKBELL_PASSWORD", &options.password).env("DESKBELL_LOG", "trace");
+        command.args(["--count", &options.count.to_string(), "--password-stdin"]);
+        command.env("DESKBELL_LOG", "trace");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         command.stderr(log(&options.logs, "headless.err")?);
         let mut child = command.kill_on_drop(true).spawn()?;
@@ -133,10 +152,24 @@ impl Headless {
         let log = log(&options.logs, "headless.out")?;
         let mut headless =
             Self { child, input, lines, log, answers: HashMap::new(), asked: 0, reopened: false };
-        let ready =
-            headless.until_line(|line| line.get("ready").is_some() || line.get("error").is_some()).await?;
-        headless.reopened = ready.get("reopened").and_then(Value::as_bool).context("it is not signed in")?;
+        headless.say(&options.password).await?;
+        for _ in 0..options.count {
+            let line = headless.until_line(|line| line.get("ready").or(line.get("error")).is_some()).await?;
+            if let Some(code) = line.pointer("/error/code").and_then(Value::as_str) {
+                bail!("not signed in: {code}");
+            }
+            headless.reopened = line.get("reopened") == Some(&Value::from(true));
+        }
         Ok(headless)
+    }
+
+    /// Writes a line.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub async fn say(&mut self, line: &str) -> Result<()> {
+        self.input.write_all(format!("{line}\n").as_bytes()).await?;
+        Ok(self.input.flush().await?)
     }
 
     /// Writes a request, without waiting for its answer. What the answer is asked for by.
@@ -146,8 +179,7 @@ impl Headless {
     pub async fn ask(&mut self, call: &str, request: &Value) -> Result<u64> {
         self.asked += 1;
         let line = json!({"console": 1, "id": self.asked, "call": call, "request": request});
-        self.input.write_all(format!("{line}\n").as_bytes()).await?;
-        self.input.flush().await?;
+        self.say(&line.to_string()).await?;
         Ok(self.asked)
     }
 
@@ -173,6 +205,22 @@ impl Headless {
     pub async fn call(&mut self, call: &str, request: &Value) -> Result<Value> {
         let id = self.ask(call, request).await?;
         self.answer(id).await?.map_err(|code| anyhow::anyhow!("{call}: {code}"))
+    }
+
+    /// Waits until a text is the newest of a conversation in the first console's list.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub async fn sees(&mut self, text: &str) -> Result<String> {
+        loop {
+            let list = self.call("list", &json!({"view": "all", "offset": 0, "limit": 10})).await?;
+            let rows = list.get("rows").and_then(Value::as_array).context("a list has rows")?;
+            let row = rows.iter().find(|row| row.pointer("/preview/text") == Some(&Value::from(text)));
+            if let Some(id) = row.and_then(|row| row.get("id")).and_then(Value::as_str) {
+                return Ok(id.to_owned());
+            }
+            self.until_line(|line| line.get("changed").is_some()).await?;
+        }
     }
 
     /// Waits until a line says what is wanted.
@@ -210,6 +258,17 @@ impl Headless {
             }
         }
         Ok(self.answers)
+    }
+
+    /// Tells it to end, and waits until it has. Whether it ended well.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub async fn terminated(mut self) -> Result<bool> {
+        let id = self.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("it runs")?;
+        rustix::process::kill_process(id, Signal::TERM)?;
+        // Its input stays open: it is the signal that ends it.
+        Ok(timeout(WAIT_MAX, self.child.wait()).await.context("it does not end")??.success())
     }
 
     /// Ends its input, and waits until it has ended by itself. Whether it ended well.

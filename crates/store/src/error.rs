@@ -62,8 +62,8 @@ pub(crate) fn store_error(side: Side, error: &Error) -> StoreError {
     let meaning = match (error, code) {
         (Error::PoolClosed, _) => StoreError::Closed,
         (Error::ColumnDecode { .. } | Error::Decode(_) | Error::RowNotFound, _) => damaged,
-        // SQLCipher answers with a plain error where a page does not verify. The statements themselves are constant
-        // and each is tested, so nothing else answers like that.
+        // The statements are constant and each is tested: one that SQLite does not understand has met a schema that is
+        // not ours.
         (_, Some(code::ERROR | code::CORRUPT | code::NOT_A_DATABASE)) => damaged,
         (_, Some(code::TOO_BIG | code::CONSTRAINT | code::MISMATCH)) => StoreError::Conflict,
         _ => StoreError::Disk,

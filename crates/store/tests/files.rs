@@ -158,6 +158,36 @@ async fn plain(path: &std::path::Path) {
     connection.close().await.unwrap();
 }
 
+#[tokio::test]
+async fn a_cache_whose_schema_is_not_ours_is_made_anew() {
+    // Found at opening.
+    let place = Place::new();
+    place.open().await.close().await;
+    tamper(&place.cache(), &cache_key(), "PRAGMA user_version = 0").await;
+    let store = place.open().await;
+    assert!(store.restore().await.unwrap().cache_is_new);
+    snapshot(&store, 5, one_conversation("Hola"), Vec::new()).await;
+    store.close().await;
+
+    // Found by a step.
+    tamper(&place.cache(), &cache_key(), "DROP TABLE message").await;
+    let store = place.open().await;
+    let frame = frame_step(fx::frame(5, 6, one_conversation("Hola")));
+    assert_eq!(apply(&store, frame).await, Err(StoreError::CacheDamaged));
+    apply(&store, StoreStep::DropCache).await.unwrap();
+    snapshot(&store, 5, one_conversation("Hola"), Vec::new()).await;
+    assert_eq!(store.list(everything()).await.unwrap().rows.len(), 1);
+}
+
+#[tokio::test]
+async fn an_outbox_whose_schema_is_not_ours_is_refused() {
+    let place = Place::new();
+    place.open().await.close().await;
+    tamper(&place.outbox(), &outbox_key(), "PRAGMA user_version = 0").await;
+
+    assert_eq!(place.try_open().await.err(), Some(FileError::WrongKey));
+}
+
 /// Overwrites everything behind the first page: the file still opens.
 fn damage(path: &std::path::Path) {
     let mut bytes = std::fs::read(path).unwrap();

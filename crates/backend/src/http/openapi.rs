@@ -165,7 +165,7 @@ fn problems(route: &Route) -> Vec<ProblemCode> {
         "changes" => &[EpochChanged, CursorAhead, CursorTooOld],
         "snapshot" => &[EpochChanged, ScopesChanged],
         "history" => &[NotFound, EpochChanged],
-        "verify_webhook" => &[NotFound, BadSignature],
+        "verify_webhook" => &[NotFound, Forbidden],
         "take_webhook" => &[NotFound, BadSignature],
         _ => &[],
     });

@@ -68,7 +68,8 @@ impl<'a> Reporter<'a> {
             self.told = head;
             return Ok(News::Head(head));
         }
-        let viewer = Viewer::now(&mut read, self.caller).await?;
+        // The session holds, so these are the scopes of this moment.
+        let viewer = Viewer::of(self.caller);
         let frame = frame::frame(&mut read, &self.tokens, &viewer, self.epoch, self.told).await?;
         let empty = frame.items.is_empty() && frame.settled.is_empty();
         if empty && quietly && head.0 - self.told.0 < QUIET_CHANGES_MAX {

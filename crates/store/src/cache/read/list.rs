@@ -48,10 +48,8 @@ pub(super) const fn window_of(view: ListView) -> &'static str {
     )
 }
 
-/// How many of those that are not resolved have a message that the user has not seen. The index holds just these; the
-/// planner cannot know how few they are.
-pub(super) const UNREAD: &str = "SELECT count(*) FROM entity INDEXED BY conversation_unread
-    WHERE list_group < 2 AND unread > 0";
+/// How many of those that are not resolved have a message that the user has not seen.
+pub(super) const UNREAD: &str = "SELECT count(*) FROM entity WHERE list_group < 2 AND unread > 0";
 
 impl Cache {
     pub(crate) async fn list(&self, query: ListQuery, pending: &Pending) -> Result<ListPage, StoreError> {
