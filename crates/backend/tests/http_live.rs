@@ -283,6 +283,7 @@ async fn a_ping_looks_at_the_session_and_takes_the_place_forward() {
 async fn a_console_that_is_too_slow_is_told_to_pull_and_misses_nothing() {
     let backend = TestBackend::start_narrow(Engine::Sqlite).await;
     let agent = backend.agent().await;
+    backend.customer_writes("34600000001", "hello").await;
     let mut cursor = agent.cursor().await;
     let (mut slow, hello) = Live::greet_slowly(&agent, Some(&cursor)).await;
     let (mut quick, _) = Live::greet(&agent, Some(&cursor)).await;

@@ -206,6 +206,26 @@ async fn an_assignee_outside_the_queue_sees_the_conversation_until_it_is_release
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_that_was_in_view_goes_on_when_its_viewer_claims_it() {
+    on_each_engine(async |backend| {
+        let agent = backend.agent().await;
+        let (conversation, _) = backend.customer_writes("34600000001", "hello").await;
+        let start = agent.cursor().await;
+        assert!(matches!(
+            agent.command(&command(Act::Claim { conversation }, None)).await,
+            Outcome::Applied { .. }
+        ));
+        let (_, message) = backend.customer_writes("34600000001", "and more").await;
+        let frame = agent.changes(&start).await;
+        assert!(frame.history.is_empty(), "what the device has of it is not begun anew");
+        let messages: Vec<_> = frame.items.iter().filter(|item| is(item, "message")).collect();
+        assert_eq!(messages.len(), 1);
+        assert_eq!(messages[0].id.as_bytes(), message.as_bytes());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn history_is_for_those_who_see_the_conversation_now() {
     on_each_engine(async |backend| {
         many(backend, "34600000001", 40, 40, "confidential").await;

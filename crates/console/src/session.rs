@@ -55,6 +55,9 @@ impl Session {
     /// Rebuilds the engine from the store, and runs it.
     pub(crate) async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
         let restored = parts.storage.restore().await?;
+        if restored.position.is_some() {
+            parts.status.was_in_step(restored.highest_time);
+        }
         let seed = deskbell_seal::random().map(u64::from_le_bytes).map_err(|_| StoreError::Disk)?;
         let engine = Engine::new(restored, SystemClock.now(), seed);
         let (inputs, receiver) = inputs();

@@ -35,7 +35,6 @@ pub(crate) enum Schema {
 }
 
 /// One encrypted file: a writer, and readers beside it.
-#[derive(Debug)]
 pub(crate) struct Database {
     pub writer: SqlitePool,
     pub readers: SqlitePool,

@@ -76,7 +76,7 @@ pub enum Report {
     Changed(Changed),
     /// How many commands wait, and how many were refused and wait for the user.
     Outbox {
-        /// Not settled yet.
+        /// Not settled yet, read marks apart.
         waiting: usize,
         /// Refused.
         refused: usize,

@@ -12,7 +12,7 @@
 mod host;
 
 use deskbell_domain::{Open, RefreshId};
-use deskbell_protocol::command::{Act, Outcome, RejectCode};
+use deskbell_protocol::command::{Act, Command, Outcome, RejectCode};
 use deskbell_protocol::problem::ProblemCode;
 use deskbell_protocol::socket::{RevokeReason, ServerMessage};
 use deskbell_protocol::sync::Seq;
@@ -197,6 +197,18 @@ fn after_a_restart_nothing_goes_out_before_the_head_is_reached() {
     let asked = host.answer(Ok(Answer::Changes(frame(10, 15, news(15)))));
     assert!(matches!(asked, Request::Changes(_)));
     assert_eq!(numbers(&host.commands().1), [1]);
+}
+
+#[test]
+fn read_marks_are_sent_and_not_counted_as_waiting() {
+    let mut host = Host::online();
+    host.enqueue(reply(1, 1));
+    assert!(host.has_report(&Report::Outbox { waiting: 1, refused: 0 }));
+    let act = Act::MarkRead { conversation: conversation(2), through: EPOCH_START };
+    host.enqueue(Command { act, ..reply(2, 2) });
+    assert!(!host.has_report(&Report::Outbox { waiting: 2, refused: 0 }));
+    host.commands();
+    assert_eq!(numbers(&host.commands().1), [2]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deskbell_domain::{ConversationId, EntityId, EpochId, MessageId, QueueId, UserId};
+use deskbell_domain::{ConversationId, EntityId, EpochId, MessageId, QueueId, Scope, UserId};
 use deskbell_protocol::entity::Kind;
 use deskbell_protocol::limits::{PULL_BYTES_MAX, PULL_ITEMS_MAX};
 use deskbell_protocol::sync::{Frame, HistoryStart, Item, ItemOp, Seq};
@@ -15,13 +15,14 @@ use crate::storage::conversation::Conversation;
 use crate::storage::{Change, Entity, EntityKind, Op, Read, change, command_outcome};
 
 /// What happened to one entity in the stretch.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Touched {
     entity: Entity,
     /// The first and the last place that speak of it.
     first: i64,
     last: i64,
-    entered: bool,
+    /// The scopes it entered.
+    entered: Vec<Scope>,
     removed: bool,
     erased: bool,
 }
@@ -45,7 +46,7 @@ pub(super) async fn frame(
     from: Seq,
 ) -> Answer<Frame> {
     let page = change::page(read, stored_seq(from), &viewer.scopes, CHANGE_PAGE_MIN).await?;
-    let pieces = pieces(read, tokens, viewer, &touched(&page.changes)).await?;
+    let pieces = pieces(read, tokens, viewer, &touched(&page.changes), !page.more).await?;
     let to = match overflow(&pieces) {
         None => page.to,
         Some(first) => match change::last_end(read, page.from, first - 1).await? {
@@ -95,13 +96,15 @@ fn touched(changes: &[Change]) -> Vec<Touched> {
             entity: change.entity,
             first: change.seq,
             last: change.seq,
-            entered: false,
+            entered: Vec::new(),
             removed: false,
             erased: false,
         };
         let touched = places.entry(change.entity).or_insert(new);
         touched.last = change.seq;
-        touched.entered |= change.op == Op::Scope;
+        if change.op == Op::Scope {
+            touched.entered.push(change.scope);
+        }
         touched.removed |= change.op == Op::Remove;
         touched.erased |= change.op == Op::Erase;
     }
@@ -125,8 +128,9 @@ async fn pieces(
     tokens: &Tokens,
     viewer: &Viewer,
     touched: &[Touched],
+    to_head: bool,
 ) -> Answer<Vec<Piece>> {
-    let now = Now::read(read, viewer, touched).await?;
+    let now = Now::read(read, viewer, touched, to_head).await?;
     let (mut count, mut bytes) = (0, 0);
     let mut pieces = Vec::new();
     for touched in touched {
@@ -161,7 +165,8 @@ struct Now {
 }
 
 impl Now {
-    async fn read(read: &mut Read, viewer: &Viewer, touched: &[Touched]) -> Answer<Self> {
+    /// `to_head` says that the stretch ends where the log does.
+    async fn read(read: &mut Read, viewer: &Viewer, touched: &[Touched], to_head: bool) -> Answer<Self> {
         let follow = |touched: &&Touched| {
             matches!(touched.entity.kind, EntityKind::Conversation | EntityKind::Message)
         };
@@ -169,11 +174,20 @@ impl Now {
             touched.iter().filter(follow).map(|touched| touched.entity.root).collect();
         let roots: Vec<ConversationId> = roots.into_iter().map(ConversationId::from_bytes).collect();
         let visible = items::visible(read, viewer, &roots).await?;
+        // A conversation that is seen through a scope it did not enter in all that has happened since was in the view
+        // before, and goes on: what the device has of it is not begun anew because its user has claimed it.
+        let stays = |touched: &Touched, conversation: &Conversation| {
+            let mut held = conversation.scopes().into_iter().filter(|scope| viewer.scopes.contains(scope));
+            to_head && held.any(|scope| !touched.entered.contains(&scope))
+        };
         let entering: BTreeSet<[u8; 16]> = touched
             .iter()
-            .filter(|touched| touched.entered && touched.entity.kind == EntityKind::Conversation)
+            .filter(|touched| touched.entity.kind == EntityKind::Conversation && !touched.entered.is_empty())
+            .filter(|touched| {
+                let conversation = visible.get(&ConversationId::from_bytes(touched.entity.id));
+                conversation.is_some_and(|conversation| !stays(touched, conversation))
+            })
             .map(|touched| touched.entity.id)
-            .filter(|id| visible.contains_key(&ConversationId::from_bytes(*id)))
             .collect();
         let mut now = Self {
             items: BTreeMap::new(),

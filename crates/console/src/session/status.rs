@@ -72,6 +72,11 @@ impl Status {
         self.change(|shown| shown.synced_at = Some(now));
     }
 
+    /// The cache was level with the backend when the console last ran; this is the last time it noted.
+    pub(crate) fn was_in_step(&self, noted: Option<UtcMs>) {
+        self.change(|shown| shown.synced_at = noted);
+    }
+
     pub(crate) fn outbox(&self, waiting: usize, refused: usize) {
         self.change(|shown| {
             shown.queued = u32::try_from(waiting).unwrap_or(u32::MAX);

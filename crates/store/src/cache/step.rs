@@ -60,10 +60,12 @@ async fn apply_page(tx: &mut SqliteConnection, begins: bool, page: &SnapshotPage
         return Err(StoreError::Conflict);
     }
     let generation = if begins { state.generation + 1 } else { state.generation };
+    if begins {
+        state::set_generation(tx, generation).await?;
+        state::set_position(tx, None).await?;
+    }
     batch::write(tx, &page.items, &page.history, generation).await?;
     let at = Position { epoch: page.epoch, seq: page.as_of, cursor: page.cursor.clone() };
-    state::set_generation(tx, generation).await?;
-    state::set_position(tx, None).await?;
     state::set_snapshot(tx, Some(&SnapshotProgress { at, next: page.next.clone() })).await
 }
 

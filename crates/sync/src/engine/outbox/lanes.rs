@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use deskbell_domain::{CommandId, ConversationId, EpochId, Open, UtcMs};
-use deskbell_protocol::command::RejectCode;
+use deskbell_protocol::command::{Act, RejectCode};
 use deskbell_protocol::sync::Seq;
 
 use crate::store::{CommandState, OutboxItem};
@@ -102,9 +102,11 @@ impl Outbox {
         Some(entry)
     }
 
-    /// Commands without an outcome that the cache shows.
+    /// Commands without an outcome that the cache shows. Read marks do not count: nobody waits for them.
     pub(in crate::engine) fn waiting(&self) -> usize {
-        self.entries.values().filter(|entry| entry.is_waiting()).count()
+        let is_awaited = |act: &Act| !matches!(act, Act::MarkRead { .. });
+        let waiting = self.entries.values().filter(|entry| entry.is_waiting());
+        waiting.filter(|entry| is_awaited(&entry.item.command.act)).count()
     }
 
     pub(super) fn refused(&self) -> usize {
