@@ -2,6 +2,8 @@
 //!
 //! `UPDATE_GOLDEN=1` writes the files anew: the difference is then to be read, and the protocol's history to be told.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
+
 use std::fmt::Debug;
 use std::path::PathBuf;
 
