@@ -14,26 +14,24 @@ use deskbell_domain::Sensitive;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-pub use arguments::Arguments;
-pub use desk::SignInError;
-pub use line::{Problem, RequestLine, Said};
-
 use crate::console::StartError;
 use crate::limits::REQUESTS_WAITING_MAX;
 use crate::telemetry;
-use desk::{Credentials, Desk};
+use arguments::Arguments;
+use desk::{Credentials, Desk, SignInError};
 use input::{Input, Lines};
+use line::{Problem, RequestLine, Said};
 use output::Output;
 
 /// Name of the variable that holds the password. A command line can be read by everybody on the machine.
-pub const PASSWORD_VARIABLE: &str = "DESKBELL_PASSWORD";
+const PASSWORD_VARIABLE: &str = "DESKBELL_PASSWORD";
 
 /// It did not begin, or lost its output.
 const FAILED: u8 = 1;
 
 /// Why the program ends before its input does.
 #[derive(Debug, thiserror::Error)]
-pub enum HeadlessError {
+enum HeadlessError {
     /// A console does not start.
     #[error("console {console}: {error}")]
     Start {

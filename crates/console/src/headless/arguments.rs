@@ -54,25 +54,25 @@ ENVIRONMENT
 /// The console's engine without a window: signs in, keeps an encrypted cache, prints what changes, takes commands.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "deskbell-headless", version, after_help = LINES)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Address of the backend: https, or http on this machine. Needed for the first sign-in.
     #[arg(long, value_name = "URL")]
-    pub backend: Option<String>,
+    pub(super) backend: Option<String>,
     /// E-mail address to sign in with. Needed for the first sign-in.
     #[arg(long, value_name = "EMAIL")]
-    pub email: Option<String>,
+    pub(super) email: Option<String>,
     /// Read the password from the first line of the standard input, instead of DESKBELL_PASSWORD.
     #[arg(long)]
-    pub password_stdin: bool,
+    pub(super) password_stdin: bool,
     /// Folder for the consoles' files. Each console has one of its own in it: 1, 2, …
     #[arg(long, value_name = "FOLDER")]
-    pub data_dir: PathBuf,
+    pub(super) data_dir: PathBuf,
     /// Keep the keys in memory, for machines without a keychain. What is in the folder cannot be opened again.
     #[arg(long)]
-    pub memory_vault: bool,
+    pub(super) memory_vault: bool,
     /// How many consoles to run, each a device of its own.
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub count: u16,
+    pub(super) count: u16,
 }
 
 impl Arguments {

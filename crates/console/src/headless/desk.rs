@@ -17,7 +17,7 @@ pub(super) struct Credentials {
 
 /// Why a console is not signed in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SignInError {
+pub(super) enum SignInError {
     /// There is no session in the folder, and nothing to sign in with.
     #[error("nobody is signed in here: {0} is needed")]
     Missing(&'static str),

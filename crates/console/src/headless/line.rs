@@ -7,18 +7,18 @@ use crate::api::{ApiError, View};
 
 /// A request, as it stands on a line of the input.
 #[derive(Deserialize)]
-pub struct RequestLine {
+pub(super) struct RequestLine {
     /// Which console, counted from 1.
     #[serde(default = "first")]
-    pub console: usize,
+    pub(super) console: usize,
     /// What the answer repeats.
     #[serde(default)]
-    pub id: Value,
+    pub(super) id: Value,
     /// The command's name.
-    pub call: String,
+    pub(super) call: String,
     /// What the command takes.
     #[serde(default = "nothing")]
-    pub request: Value,
+    pub(super) request: Value,
 }
 
 const fn first() -> usize {
@@ -32,7 +32,7 @@ fn nothing() -> Value {
 /// A line of the output.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub enum Said {
+pub(super) enum Said {
     /// A console is signed in.
     Ready {
         /// Which.
@@ -93,7 +93,7 @@ enum ProblemCode {
 
 /// Why a line was not understood. It says where, and repeats nothing of the line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
+pub(super) struct Problem {
     code: ProblemCode,
     message: String,
 }
