@@ -1,7 +1,7 @@
 //! The engine: what to do next, decided from what happened.
 //!
-//! Split by concern, each with the state it owns: [`connection`] (socket, pauses), [`session`] (renewal), [`hello`]
-//! (what the backend says first), [`pull`] (frames, gaps), [`snapshot`], [`history`], [`outbox`] (lanes) and [`steps`]
+//! Split by concern, each with the state it owns: `connection` (socket, pauses), `session` (renewal), `hello`
+//! (what the backend says first), `pull` (frames, gaps), `snapshot`, `history`, `outbox` (lanes) and `steps`
 //! (one durable step at a time). An event is put to the concern it belongs to; then every concern is asked what it can
 //! begin now. So nothing depends on the order in which answers come.
 

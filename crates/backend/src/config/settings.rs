@@ -45,7 +45,7 @@ settings! {
     /// Address and port to listen on. [default: 127.0.0.1:8484]
     #[arg(long, global = true, value_name = "ADDRESS:PORT", help_heading = "Settings")]
     listen: SocketAddr = "DESKBELL_LISTEN",
-    /// Address that consoles and Meta reach the backend by, such as https://desk.example.com.
+    /// Address that consoles and Meta reach the backend by, such as `https://desk.example.com`.
     #[arg(long, global = true, value_name = "URL", help_heading = "Settings")]
     public_url: String = "DESKBELL_PUBLIC_URL",
     /// Believe X-Forwarded-For: only behind a proxy that sets it.
@@ -74,7 +74,7 @@ settings! {
     #[arg(long, global = true, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL",
           help_heading = "Settings")]
     allow_one_backup: bool = "DESKBELL_ALLOW_ONE_BACKUP",
-    /// Address of the Graph API. [default: https://graph.facebook.com]
+    /// Address of the Graph API. [default: `https://graph.facebook.com`]
     #[arg(long, global = true, value_name = "URL", help_heading = "Settings")]
     graph_base_url: String = "DESKBELL_GRAPH_BASE_URL",
     /// Version of the Graph API. [default: v26.0]
