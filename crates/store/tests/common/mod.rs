@@ -61,7 +61,11 @@ impl Place {
             let path = entry.unwrap().path();
             // The index of the log is memory shared by living processes; it is made again from the log.
             if !path.to_string_lossy().ends_with("-shm") {
-                std::fs::copy(&path, image.folder.path().join(path.file_name().unwrap())).unwrap();
+                match std::fs::copy(&path, image.folder.path().join(path.file_name().unwrap())) {
+                    // A store that is closing took its log away meanwhile: a kill now would find none either.
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                    copied => drop(copied.unwrap()),
+                }
             }
         }
         image
